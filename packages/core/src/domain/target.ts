@@ -1,0 +1,26 @@
+/** Settings of a target that its driver and its backups understand; all optional. */
+export interface TargetOptions {
+  /** Directories stored beside the database with each backup, unless the request names others. */
+  readonly include?: readonly string[]
+  readonly compression?: Compression
+  readonly verify?: VerificationLevel
+}
+
+export type Compression = 'zstd' | 'gzip' | 'none'
+export type VerificationLevel = 'checksum' | 'structure' | 'restore'
+
+/** A database under protection. Its URL is sealed in the catalog and shown only without its secrets. */
+export interface Target {
+  readonly id: string
+  readonly name: string
+  readonly engine: string
+  /** The URL without user info and secret parameters, safe to show. */
+  readonly displayUrl: string
+  /** The strongest known identity of the database: what the target lock is keyed by. */
+  readonly lockKey: string
+  readonly environment: string | null
+  readonly labels: Readonly<Record<string, string>>
+  readonly options: TargetOptions
+  readonly createdAt: string
+  readonly updatedAt: string
+}

@@ -1,0 +1,71 @@
+export type { AppErrorOptions, ErrorCode, Failure } from './errors.ts'
+export { AppError, ERROR_CODES, hasCode, throwIfAborted, toFailure } from './errors.ts'
+export type { ApiKey, AuditEntry, Role, Schedule } from './domain/access.ts'
+export { allows, ROLES } from './domain/access.ts'
+export type { Backup, BackupFacts, BackupKind, BackupMode, BackupStatus, Verification } from './domain/backup.ts'
+export { BACKUP_TRANSITIONS, isUsable } from './domain/backup.ts'
+export { isUuid, NAME_PATTERN, requireName } from './domain/names.ts'
+export type {
+  BackupRequest,
+  Operation,
+  OperationRequest,
+  OperationResult,
+  OperationState,
+  OperationType,
+  Progress,
+  Replaced,
+  RestoreDestination,
+  RestoreRequest,
+  RetentionRequest,
+  UndoRequest,
+  VerifyRequest,
+} from './domain/operation.ts'
+export { FINISHED_STATES, isFinished, OPERATION_TYPES } from './domain/operation.ts'
+export type { Compression, Target, TargetOptions, VerificationLevel } from './domain/target.ts'
+export { uuidv7 } from './domain/uuid.ts'
+export type {
+  Acquisition,
+  AuditStore,
+  BackupChange,
+  BackupFilter,
+  BackupOutcome,
+  BackupStore,
+  Catalog,
+  CatalogStats,
+  HeldLock,
+  KeyStore,
+  NewOperation,
+  NewTarget,
+  NextInLine,
+  OperationEnd,
+  OperationFilter,
+  OperationStore,
+  Page,
+  PageRequest,
+  ReplacedStore,
+  ScheduleStore,
+  TargetChange,
+  TargetStore,
+} from './ports/catalog.ts'
+export type { Clock } from './ports/clock.ts'
+export { isoNow, systemClock } from './ports/clock.ts'
+export type {
+  CheckDepth,
+  CheckReport,
+  DatabaseDriver,
+  DatabaseInfo,
+  DestinationReport,
+  DriverContext,
+  DriverFactory,
+  DumpRequest,
+  DumpSink,
+  DumpSummary,
+  ReplacedTicket,
+  StageRequest,
+  StageTicket,
+  SwapResult,
+} from './ports/driver.ts'
+export type { Logger } from './ports/logger.ts'
+export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts'
+export type { ManifestSigner, Seal } from './ports/seal.ts'
+export type { PutResult, Storage, StoredObject } from './ports/storage.ts'

@@ -1,0 +1,161 @@
+import type { Readable, Writable } from 'node:stream'
+import type { BackupMode } from '../domain/backup.ts'
+
+/** What `inspect` finds; the cheapest proof that network, path and credentials work. */
+export interface DatabaseInfo {
+  readonly version: string
+  readonly toolVersion: string
+  readonly sizeBytes: number
+  /** The strongest identity that the engine gives; equal for two URLs of one database. */
+  readonly lockKey: string
+  readonly details: Readonly<Record<string, string | number | boolean>>
+  readonly warnings: readonly string[]
+}
+
+/** Where a dump goes. A driver uses one of the two, once. */
+export interface DumpSink {
+  /** For tools that print: bytes flow on to compression as they come. */
+  stream(): Writable
+  /** For engines that need a file: a path in scratch space (not existing yet) that the driver fills. */
+  file(): string
+}
+
+export interface DumpRequest {
+  readonly mode: BackupMode
+  readonly sink: DumpSink
+  readonly onProgress: (bytes: number, totalBytes: number | undefined) => void
+}
+
+/** What is true of a dump that `dump` called complete. Counts come from the source at the pinned moment. */
+export interface DumpSummary {
+  /** Extension and name of the format, e.g. `sqlite`. */
+  readonly format: string
+  readonly sizeBytes: number
+  /** SHA-256 (hex) of the dump's bytes as they left the source. */
+  readonly sha256: string
+  readonly rowCounts: Readonly<Record<string, number>>
+  readonly serverVersion: string
+  readonly toolVersion: string
+  readonly consistentAt: string
+  readonly details: Readonly<Record<string, string | number | boolean>>
+  readonly warnings: readonly string[]
+}
+
+/** `structure`: what the engine checks quickly. `full`: everything it can check, with rows counted. */
+export type CheckDepth = 'structure' | 'full'
+
+export interface CheckReport {
+  readonly valid: boolean
+  /** In words for an operator; says what is wrong if it is not valid. */
+  readonly message: string
+  /** Filled by `full`. */
+  readonly rowCounts: Readonly<Record<string, number>> | null
+}
+
+/** What is at the destination of a restore now, and what restoring would need. */
+export interface DestinationReport {
+  readonly exists: boolean
+  /** True if something is there that a restore would replace. */
+  readonly occupied: boolean
+  readonly sizeBytes: number
+  readonly lockKey: string
+  /** Where the restore would put its data, safe to show. */
+  readonly location: string
+  readonly warnings: readonly string[]
+}
+
+/**
+ * A ticket for data brought next to the destination and checked, but not visible yet.
+ * Opaque to core, JSON text, stored in the journal before the swap begins.
+ */
+export type StageTicket = string
+
+/** A ticket for what a swap replaced; opaque to core, JSON text. */
+export type ReplacedTicket = string
+
+export interface SwapResult {
+  /** Null if nothing was there before. */
+  readonly replaced: { readonly ticket: ReplacedTicket; readonly location: string } | null
+  readonly warnings: readonly string[]
+}
+
+export interface StageRequest {
+  /** Names temporary data, so that a second run finds what the first one left. */
+  readonly operationId: string
+  readonly mode: BackupMode
+  readonly format: string
+  readonly sizeBytes: number
+  readonly onProgress: (bytes: number) => void
+}
+
+/**
+ * One database engine bound to one target. Cheap to build; keeps no state between calls.
+ *
+ * Foreseen failures are {@link AppError}s (DATABASE_*, TARGET_UNREACHABLE, PATH_NOT_ALLOWED, TOOL_FAILED,
+ * TEMPORARY_SPACE_FULL, CANCELLED …) in bounded time; no child process outlives the promise.
+ */
+export interface DatabaseDriver {
+  readonly engine: string
+
+  inspect(signal: AbortSignal): Promise<DatabaseInfo>
+
+  /**
+   * Writes one dump of one moment. Resolves only when the dump is known to be complete and flushed.
+   * Never changes the source, nor anything beside it.
+   */
+  dump(request: DumpRequest, signal: AbortSignal): Promise<DumpSummary>
+
+  /** Checks a plain dump lying in `file`, without touching the target. Throws only if it could not check. */
+  check(file: string, format: string, depth: CheckDepth, signal: AbortSignal): Promise<CheckReport>
+
+  /** Looks at the destination without changing it. */
+  inspectDestination(signal: AbortSignal): Promise<DestinationReport>
+
+  /**
+   * Brings `source` (a plain dump) next to the destination and checks it there. The destination is untouched.
+   * The source rejects while streaming if its bytes are not the ones expected; then nothing is left.
+   * Repeating it for the same operation replaces what an earlier attempt left.
+   */
+  stage(request: StageRequest, source: Readable, signal: AbortSignal): Promise<StageTicket>
+
+  /**
+   * Makes staged data the database, all or nothing, keeping aside what was there.
+   *
+   * `confirm` is awaited while the destination's own lock is held and nothing is changed yet: if it rejects,
+   * nothing is. May be called again with the same ticket after a crash at any moment: it goes on to the same end.
+   */
+  swap(ticket: StageTicket, confirm: () => Promise<void>, signal: AbortSignal): Promise<SwapResult>
+
+  /** Removes staged data that will not be used, also after a crash in the middle of {@link stage}. Idempotent. */
+  discardStaged(operationId: string): Promise<void>
+
+  /** Puts back what a swap replaced, all or nothing; same contract as {@link swap}. Resolves when it is back. */
+  undo(ticket: ReplacedTicket, confirm: () => Promise<void>, signal: AbortSignal): Promise<void>
+
+  /** Removes what a swap replaced, for good. Idempotent. */
+  removeReplaced(ticket: ReplacedTicket): Promise<void>
+}
+
+/** What a driver may use of the process it runs in. */
+export interface DriverContext {
+  /** Absolute, resolved directories below which database files and included directories may lie. */
+  readonly pathRoots: readonly string[]
+  /** Private directory (0700) for temporary files. */
+  readonly scratchDir: string
+  readonly now: () => number
+}
+
+/** How an engine is plugged in: the registry holds one per engine folder. */
+export interface DriverFactory {
+  readonly engine: string
+  /** URL schemes without the colon, e.g. `sqlite`. */
+  readonly schemes: readonly string[]
+  /** Throws INVALID_CONNECTION naming the bad part, never its secrets. */
+  create(url: string, context: DriverContext): DatabaseDriver
+  /** The URL without secrets. Throws INVALID_CONNECTION like {@link create}. */
+  displayUrl(url: string): string
+  /** A lock key from the URL alone, without connecting; `inspect` may find a stronger one. */
+  lockKeyOf(url: string): Promise<string>
+  /** Releases what all drivers of this engine share, e.g. helper processes kept warm. */
+  close(): Promise<void>
+}
