@@ -57,6 +57,7 @@ export type {
   DestinationReport,
   DriverContext,
   DriverFactory,
+  DriverRegistry,
   DumpRequest,
   DumpSink,
   DumpSummary,
@@ -65,7 +66,43 @@ export type {
   StageTicket,
   SwapResult,
 } from './ports/driver.ts'
+export type { OperationContext, OperationHandler } from './ports/handler.ts'
 export type { Logger } from './ports/logger.ts'
 export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts'
 export type { ManifestSigner, Seal } from './ports/seal.ts'
 export type { PutResult, Storage, StoredObject } from './ports/storage.ts'
+export type {
+  BackupPayload,
+  RestorePayload,
+  RetentionPayload,
+  VerifyPayload,
+} from './contract/requests.ts'
+export {
+  AcceptedPayload,
+  BackupBody,
+  BackupKindSchema,
+  BackupModeSchema,
+  BackupReferenceSchema,
+  CompressionSchema,
+  DIRECT_PAYLOADS,
+  IncludeSchema,
+  LabelsSchema,
+  NameSchema,
+  NoteSchema,
+  RestoreBody,
+  RetainSchema,
+  VerificationLevelSchema,
+  VerifyBody,
+} from './contract/requests.ts'
+export { validate } from './contract/validate.ts'
+export type { AcceptDeps, Accepted, Caller, DispatchDeps } from './use-cases/accept.ts'
+export {
+  acceptBackup,
+  acceptRestore,
+  acceptRetention,
+  acceptUndo,
+  acceptVerify,
+  dispatch,
+  RESTORE_URL_PURPOSE,
+  TARGET_URL_PURPOSE,
+} from './use-cases/accept.ts'

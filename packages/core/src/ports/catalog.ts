@@ -165,8 +165,6 @@ export interface OperationStore {
    * IDEMPOTENCY_CONFLICT (same key, other request).
    */
   accept(operation: NewOperation): Promise<{ readonly operation: Operation; readonly coalesced: boolean }>
-  /** Forgets an operation that was accepted but could not be enqueued, if it has not been touched since. */
-  retract(id: string): Promise<void>
   /** Rejects with OPERATION_NOT_FOUND. */
   get(id: string): Promise<Operation>
   list(filter: OperationFilter, page: PageRequest): Promise<Page<Operation>>

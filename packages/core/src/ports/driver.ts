@@ -159,3 +159,11 @@ export interface DriverFactory {
   /** Releases what all drivers of this engine share, e.g. helper processes kept warm. */
   close(): Promise<void>
 }
+
+/** All engines that this process knows. */
+export interface DriverRegistry {
+  /** Rejects by throwing UNSUPPORTED_ENGINE or INVALID_CONNECTION, never repeating the URL. */
+  forUrl(url: string): DriverFactory
+  byEngine(engine: string): DriverFactory
+  close(): Promise<void>
+}
