@@ -105,9 +105,6 @@ export interface DatabaseDriver {
    */
   dump(request: DumpRequest, signal: AbortSignal): Promise<DumpSummary>
 
-  /** Checks a plain dump lying in `file`, without touching the target. Throws only if it could not check. */
-  check(file: string, format: string, depth: CheckDepth, signal: AbortSignal): Promise<CheckReport>
-
   /** Looks at the destination without changing it. */
   inspectDestination(signal: AbortSignal): Promise<DestinationReport>
 
@@ -154,6 +151,11 @@ export interface DriverFactory {
   create(url: string, context: DriverContext): DatabaseDriver
   /** The URL without secrets. Throws INVALID_CONNECTION like {@link create}. */
   displayUrl(url: string): string
+  /**
+   * Checks a plain dump lying in `file`; needs no target, since a backup outlives its target.
+   * A bad dump is a report that says so; throws only if it could not check.
+   */
+  check(file: string, format: string, depth: CheckDepth, context: DriverContext, signal: AbortSignal): Promise<CheckReport>
   /** A lock key from the URL alone, without connecting; `inspect` may find a stronger one. */
   lockKeyOf(url: string): Promise<string>
   /** Releases what all drivers of this engine share, e.g. helper processes kept warm. */
