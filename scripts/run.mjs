@@ -1,0 +1,41 @@
+// node scripts/run.mjs FILE [ARGUMENTS]: prepares this checkout as far as FILE needs it, then runs FILE on the right
+// Node.js with this terminal, passes signals on, and ends as it ends. Runs on any Node.js from 18 up.
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { runToEnd } from './setup/foreground.mjs'
+import { extendPath, ROOT } from './setup/paths.mjs'
+import { FOR_SERVICE, FOR_TESTS, prepare } from './setup/prepare.mjs'
+
+/** @typedef {import('./setup/programs.mjs').ProgramName} ProgramName */
+
+/** @type {Readonly<Record<string, readonly ProgramName[]>>} */
+const NEEDED_BY = {
+  'scripts/start.ts': FOR_SERVICE,
+  'scripts/quickstart.ts': FOR_SERVICE,
+  'scripts/test.ts': FOR_TESTS,
+  'bench/main.ts': FOR_TESTS,
+}
+/** What `npm run` sets for its own script and our programs have no use for. */
+const NPM_NOISE = /^(npm_|INIT_CWD$|NODE$|COLOR$)/
+
+const [file, ...args] = process.argv.slice(2)
+if (file === undefined || !existsSync(join(ROOT, file))) {
+  process.stderr.write(
+    `usage: node scripts/run.mjs FILE [ARGUMENTS]\n${file ? `no such file: ${file}\n` : ''}`,
+  )
+  process.exit(2)
+}
+
+const { node } = await prepare(programsFor(file))
+const own = Object.entries(process.env).filter(([name]) => !NPM_NOISE.test(name))
+await runToEnd(node, [join(ROOT, file), ...args], {
+  ...Object.fromEntries(own),
+  PATH: extendPath(process.env.PATH, dirname(node)),
+})
+
+/** @param {string} entry */
+function programsFor(entry) {
+  const needed = NEEDED_BY[entry] ?? []
+  const hasOwnRedis = Boolean(process.env.HOLDFAST_REDIS_URL || process.env.HOLDFAST_REDIS_URL_FILE)
+  return needed === FOR_SERVICE && hasOwnRedis ? [] : needed
+}

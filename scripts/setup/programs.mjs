@@ -1,0 +1,137 @@
+import { findProgram, TOOLS } from './paths.mjs'
+import { SetupProblem } from './problem.mjs'
+import { installRedisWrapper } from './redis-in-docker.mjs'
+import { commandFor, findManager, installPackages, reasonOf } from './system-installer.mjs'
+
+/** @typedef {import('./system-installer.mjs').ManagerName} ManagerName */
+
+/**
+ * @typedef {object} Program
+ * @property {string} title
+ * @property {readonly string[]} names any of these will do
+ * @property {readonly string[]} directories where to look besides PATH
+ * @property {Readonly<Record<ManagerName, readonly (readonly string[])[]>>} packages alternatives, the best first
+ * @property {readonly string[]} services what the packages would start
+ * @property {string} otherwise what a person can do instead of installing it
+ * @property {boolean} [optional] without it some checks are less thorough, that is all
+ */
+
+/** @param {string} name */
+function onePackage(name) {
+  return { 'apt-get': [[name]], dnf: [[name]], apk: [[name]], pacman: [[name]], brew: [[name]] }
+}
+
+/** @typedef {'redis' | 'postgres' | 'zstd' | 'sqlite3'} ProgramName */
+
+/** @type {Readonly<Record<ProgramName, Program>>} */
+export const PROGRAMS = {
+  redis: {
+    title: 'Redis',
+    names: ['redis-server', 'valkey-server'],
+    directories: [],
+    packages: {
+      ...onePackage('redis'),
+      'apt-get': [['redis-server'], ['valkey-server']],
+      dnf: [['redis'], ['valkey']],
+      apk: [['redis'], ['valkey']],
+      pacman: [['redis'], ['valkey']],
+    },
+    services: ['redis-server', 'valkey-server'],
+    otherwise: 'or set HOLDFAST_REDIS_URL to a Redis of yours',
+  },
+  postgres: {
+    title: 'PostgreSQL',
+    names: ['postgres'],
+    directories: [
+      '/usr/lib/postgresql/*/bin',
+      '/usr/pgsql-*/bin',
+      '/usr/libexec/postgresql*',
+      '/opt/homebrew/opt/postgresql*/bin',
+      '/usr/local/opt/postgresql*/bin',
+    ],
+    packages: {
+      ...onePackage('postgresql'),
+      dnf: [['postgresql-server']],
+      brew: [['postgresql@17']],
+    },
+    services: ['postgresql'],
+    otherwise: 'the tests start a private server from these programs; no server needs to run',
+  },
+  zstd: {
+    title: 'zstd',
+    names: ['zstd'],
+    directories: [],
+    packages: onePackage('zstd'),
+    services: [],
+    otherwise: 'without it compression runs inside the service, which is slower',
+    optional: true,
+  },
+  sqlite3: {
+    title: 'the sqlite3 program',
+    names: ['sqlite3'],
+    directories: [],
+    packages: { ...onePackage('sqlite'), 'apt-get': [['sqlite3']] },
+    services: [],
+    otherwise: 'tests use it to read backups with a tool that is not ours',
+    optional: true,
+  },
+}
+
+/**
+ * Makes sure that a program is on this machine: found, or installed with the system's package manager, or (Redis) run
+ * by Docker. Otherwise says exactly what to install. Starts nothing and stops nothing.
+ *
+ * @param {Program} program
+ * @param {{ path: string, say: (line: string) => void, tools?: string }} options
+ */
+export async function ensureProgram(program, { path, say, tools = TOOLS }) {
+  if (findProgram(program.names, path, program.directories) !== null) return
+  const tried = await tryToInstall(program, path, say)
+  if (findProgram(program.names, path, program.directories) !== null) return
+  if (program === PROGRAMS.redis) {
+    tried.push(...(await installRedisWrapper({ path, say, tools })))
+    if (findProgram(program.names, path, program.directories) !== null) return
+  }
+  const advice = [...tried, ...(await adviceFor(program, path))]
+  if (program.optional !== true) throw new SetupProblem(`${program.title} is missing`, advice)
+  say(`${program.title} is missing: ${advice.join('; ')}`)
+}
+
+/**
+ * @param {Program} program
+ * @param {string} path
+ * @param {(line: string) => void} say
+ * @returns {Promise<string[]>} why it did not work
+ */
+async function tryToInstall(program, path, say) {
+  const manager = await findManager(path)
+  if (manager === null) return ['no package manager that this script knows was found']
+  if (!manager.permitted) {
+    const how = manager.name === 'brew' ? 'does not run as root' : 'needs root, or sudo without a password'
+    return [`${manager.name} ${how}, so nothing was installed`]
+  }
+  const alternatives = program.packages[manager.name]
+  say(`installing ${program.title} with ${manager.name} (its service is not started)`)
+  try {
+    await installPackages(manager, alternatives, program.services)
+    return []
+  } catch (error) {
+    if (!(error instanceof SetupProblem)) throw error
+    return reasonOf(error)
+  }
+}
+
+/**
+ * @param {Program} program
+ * @param {string} path
+ * @returns {Promise<string[]>}
+ */
+async function adviceFor(program, path) {
+  const manager = await findManager(path)
+  const packages = manager === null ? undefined : program.packages[manager.name][0]
+  const install =
+    manager === null || packages === undefined
+      ? `Install ${program.title} so that ${program.names[0]} is on PATH`
+      : `Install it: ${commandFor(manager.name, packages)}`
+  return [`${install} (${program.otherwise}).`]
+}
