@@ -116,9 +116,13 @@ export function hasCode(error: unknown, code: ErrorCode): error is AppError {
   return error instanceof AppError && error.code === code
 }
 
-/** Throws CANCELLED if the signal is aborted; an AppError given as the reason is thrown as it is. */
+/** Why the signal was aborted, as a failure: CANCELLED, or the AppError that was given as the reason. */
+export function cancellation(signal: AbortSignal): AppError {
+  if (signal.reason instanceof AppError) return signal.reason
+  return new AppError('CANCELLED', 'cancelled', { cause: signal.reason })
+}
+
+/** Throws the {@link cancellation} if the signal is aborted. */
 export function throwIfAborted(signal: AbortSignal): void {
-  if (!signal.aborted) return
-  if (signal.reason instanceof AppError) throw signal.reason
-  throw new AppError('CANCELLED', 'cancelled', { cause: signal.reason })
+  if (signal.aborted) throw cancellation(signal)
 }
