@@ -39,14 +39,14 @@ export const SETTINGS = {
   },
   catalogUrl: {
     name: 'HOLDFAST_CATALOG_URL',
-    allowed: 'sqlite:<path>, or a URL that starts with postgres://',
+    allowed: 'sqlite:PATH, or a URL that starts with postgres://',
     fallback: '`sqlite:<data directory>/catalog.db`',
     description: 'Where the catalog lies: an SQLite file (one machine) or a PostgreSQL database.',
     parse: catalogFrom,
   },
   storageUrl: {
     name: 'HOLDFAST_STORAGE_URL',
-    allowed: 'file:///<absolute path>',
+    allowed: 'file:///ABSOLUTE/PATH',
     fallback: '`file://<data directory>/storage`',
     description: 'Where backups are stored.',
     parse: storageFrom,
