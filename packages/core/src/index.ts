@@ -4,7 +4,25 @@ export type { ApiKey, AuditEntry, Role, Schedule } from './domain/access.ts'
 export { allows, ROLES } from './domain/access.ts'
 export type { Backup, BackupFacts, BackupKind, BackupMode, BackupStatus, Verification } from './domain/backup.ts'
 export { BACKUP_TRANSITIONS, isUsable } from './domain/backup.ts'
+export { canonicalJson } from './domain/canonical-json.ts'
+export type {
+  Artifact,
+  ExpectedManifest,
+  IncludedDirectory,
+  Manifest,
+  UnsignedManifest,
+} from './domain/manifest.ts'
+export { MAX_MANIFEST_BYTES, parseManifest, signManifest } from './domain/manifest.ts'
+export { ManifestSchema } from './domain/manifest-schema.ts'
 export { isUuid, NAME_PATTERN, requireName } from './domain/names.ts'
+export {
+  artifactKey,
+  artifactName,
+  backupPrefix,
+  manifestKey,
+  restoreNotesKey,
+  stateKey,
+} from './domain/object-keys.ts'
 export type {
   BackupRequest,
   Operation,
@@ -21,6 +39,7 @@ export type {
   VerifyRequest,
 } from './domain/operation.ts'
 export { FINISHED_STATES, isFinished, OPERATION_TYPES } from './domain/operation.ts'
+export { restoreNotes } from './domain/restore-notes.ts'
 export type { Compression, Target, TargetOptions, VerificationLevel } from './domain/target.ts'
 export { uuidv7 } from './domain/uuid.ts'
 export type {

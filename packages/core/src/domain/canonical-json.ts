@@ -1,18 +1,32 @@
-import { AppError } from '../errors.ts'
+const DEEPEST = 64
 
 /**
- * JSON with sorted keys and no white space: equal values give equal text, whatever order they were built in.
- * Properties that are undefined are left out. Throws INVALID_REQUEST for what JSON cannot say (NaN, functions).
+ * JSON text of which there is only one for a value: keys sorted by their UTF-16 units, no white space. It is what is
+ * signed and what deduplication compares. Throws a TypeError for what JSON cannot say exactly (undefined,
+ * functions, bigints, NaN, infinities) and for nesting deeper than 64.
  */
 export function canonicalJson(value: unknown): string {
+  return render(value, 0)
+}
+
+function render(value: unknown, depth: number): string {
+  if (depth > DEEPEST) throw new TypeError(`nested deeper than ${DEEPEST}`)
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (typeof value === 'object') {
-    const entries = Object.entries(value)
-      .filter(([, item]) => item !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
-  }
-  throw new AppError('INVALID_REQUEST', `a ${typeof value} has no JSON form`)
+  if (Array.isArray(value)) return `[${value.map((item) => render(item, depth + 1)).join(',')}]`
+  if (!isPlainObject(value)) throw new TypeError(`no canonical JSON for ${describe(value)}`)
+  const members = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${render(value[key], depth + 1)}`)
+  return `{${members.join(',')}}`
+}
+
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' ? String(value) : typeof value
 }

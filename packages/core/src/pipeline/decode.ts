@@ -25,7 +25,7 @@ export function decode(
   stored: Readable,
   codec: Compression,
   expected: ExpectedBytes,
-  signal: AbortSignal,
+  { signal }: { readonly signal: AbortSignal },
 ): Readable {
   const counter = new HashCounter({
     bytes: expected.storedBytes,

@@ -20,7 +20,7 @@ export async function prove(
   try {
     const stored = await storage.get(key, signal)
     const discard = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => done() })
-    await pipeline(decode(stored, codec, expected, signal), discard, { signal })
+    await pipeline(decode(stored, codec, expected, { signal }), discard, { signal })
   } catch (error) {
     if (signal.aborted) throw cancellation(signal)
     if (!hasCode(error, 'OBJECT_NOT_FOUND')) throw error

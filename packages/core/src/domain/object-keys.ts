@@ -1,0 +1,50 @@
+import { AppError } from '../errors.ts'
+import { isUuid, requireName } from './names.ts'
+import type { Compression } from './target.ts'
+
+// Where everything of a backup lies in a storage: the on-storage format, version 1 (docs/backup-format.md).
+
+const EXTENSION: Record<Compression, string> = { zstd: '.zst', gzip: '.gz', none: '' }
+
+/** Folder of a backup, with its `/` at the end. Throws INVALID_REQUEST for what is no target name or backup id. */
+export function backupPrefix(target: string, id: string): string {
+  if (!isUuid(id)) throw new AppError('INVALID_REQUEST', 'a backup id is not a UUID')
+  return `${requireName('target', target)}/${id}/`
+}
+
+/** Key of an artifact, by the name that its manifest gives. */
+export function artifactKey(target: string, id: string, name: string): string {
+  if (!ARTIFACT_NAME.test(name)) throw new AppError('INVALID_REQUEST', 'not the name of an artifact')
+  return `${backupPrefix(target, id)}${name}`
+}
+
+/** Key of the manifest, whose presence is the commit. */
+export function manifestKey(target: string, id: string): string {
+  return `${backupPrefix(target, id)}manifest.json`
+}
+
+/** Key of the commands that restore this backup with standard tools alone. */
+export function restoreNotesKey(target: string, id: string): string {
+  return `${backupPrefix(target, id)}RESTORE.md`
+}
+
+/** Key of what people may change: pinned, labels, note, retain. */
+export function stateKey(target: string, id: string): string {
+  return `${backupPrefix(target, id)}state.json`
+}
+
+/** What names of artifacts look like. */
+export const ARTIFACT_NAME_PATTERN = '^(data|files)-[0-9]{1,16}\\.[a-z0-9]+(\\.[a-z0-9]+)*$'
+const ARTIFACT_NAME = new RegExp(ARTIFACT_NAME_PATTERN)
+
+/** Object name of an artifact: `data-41.sqlite.zst`. The fence keeps two workers from writing the same object. */
+export function artifactName(
+  role: 'data' | 'files',
+  fence: number,
+  format: string,
+  codec: Compression,
+): string {
+  const name = `${role}-${fence}.${format}${EXTENSION[codec]}`
+  if (!ARTIFACT_NAME.test(name)) throw new AppError('INVALID_REQUEST', 'not the name of an artifact')
+  return name
+}
