@@ -14,8 +14,8 @@ export interface DatabaseInfo {
 
 /** Where a dump goes. A driver uses one of the two, once. */
 export interface DumpSink {
-  /** For tools that print: bytes flow on to compression as they come. */
-  stream(): Writable
+  /** For tools that print: bytes flow on to compression as they come. The format names the object. */
+  stream(format: string): Writable
   /** For engines that need a file: a path in scratch space (not existing yet) that the driver fills. */
   file(): string
 }

@@ -1,0 +1,37 @@
+import { Readable } from 'node:stream'
+import { signManifest, type UnsignedManifest } from '../domain/manifest.ts'
+import { manifestKey, restoreNotesKey, stateKey } from '../domain/object-keys.ts'
+import { restoreNotes } from '../domain/restore-notes.ts'
+import { hasCode } from '../errors.ts'
+import type { OperationContext } from '../ports/handler.ts'
+import type { Storage } from '../ports/storage.ts'
+import type { WorkDeps } from '../ports/work.ts'
+
+/**
+ * Writes what stands beside the artifacts, and last the manifest, whose presence is the commit. Rejects with
+ * FENCE_LOST if another worker has taken over.
+ */
+export async function commitManifest(
+  deps: Pick<WorkDeps, 'catalog' | 'signer'>,
+  storage: Storage,
+  manifest: UnsignedManifest,
+  context: Pick<OperationContext, 'held' | 'signal' | 'report'>,
+): Promise<void> {
+  const { target, id, labels, note, retain } = manifest
+  context.report('committing', { bytes: manifest.storedBytes, totalBytes: manifest.storedBytes, percent: 100 })
+  await storage.replace(restoreNotesKey(target, id), Buffer.from(restoreNotes(manifest)))
+  await storage.replace(stateKey(target, id), Buffer.from(`${JSON.stringify({ pinned: false, labels, note, retain })}\n`))
+
+  const bytes = signManifest(manifest, deps.signer)
+  await deps.catalog.operations.confirm(context.held)
+  const put = () => storage.put(manifestKey(target, id), Readable.from([bytes]), context.signal)
+  try {
+    await put()
+  } catch (error) {
+    if (!hasCode(error, 'OBJECT_EXISTS')) throw error
+    // written meanwhile by a worker that had lost its lease: its artifacts were removed when we took over
+    await deps.catalog.operations.confirm(context.held)
+    await storage.delete(manifestKey(target, id))
+    await put()
+  }
+}
