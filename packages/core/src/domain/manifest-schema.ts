@@ -83,7 +83,7 @@ export const ManifestSchema = Type.Object({
   startedAt: Moment,
   fence: Count,
   ...Facts,
-  verification: orNull(Type.Object({ level: Level, valid: Type.Boolean(), message: Text, at: Moment })),
+  verification: Type.Object({ level: Level, valid: Type.Boolean(), message: Text, at: Moment }),
   include: Type.Array(Type.Object({ directory: Text, as: Text })),
   artifacts: Type.Array(Artifact, { minItems: 1, maxItems: 2 }),
   signature: Type.Object({ keyId: Text, algorithm: Type.Literal('ed25519'), value: Text }),

@@ -65,13 +65,17 @@ Without the \`sqlite3\` program leave out its line: the hash before it has prove
 What is there now is kept beside it, as \`$DESTINATION.replaced\`. The \`-wal\`, \`-shm\` and \`-journal\` files belong
 to the old database and must go with it: left behind, they would be played into the restored one and damage it.
 
-${shell(`for suffix in '' -wal -shm -journal; do
-  if [ -e "$DESTINATION$suffix" ]; then mv -- "$DESTINATION$suffix" "$DESTINATION.replaced$suffix" || break; fi
-done &&
+${shell(`test ! -e "$DESTINATION.replaced" &&
+${['', '-wal', '-shm', '-journal'].map(moveAside).join('\n')}
 mv -- "$DESTINATION.restored" "$DESTINATION" &&
 sync && echo 'OK, the database is restored'`)}
 
 Give the file the owner and mode that the program expects (\`chown\`, \`chmod\`), then start it.`
+}
+
+function moveAside(suffix: string): string {
+  const from = `"$DESTINATION${suffix}"`
+  return `{ test ! -e ${from} || mv -- ${from} "$DESTINATION.replaced${suffix}"; } &&`
 }
 
 function unpackDump(data: Artifact, format: string): string {
