@@ -28,15 +28,20 @@ export function isProcessAlive(identity) {
     if (systemCode(error) !== 'EPERM') return false
   }
   const now = startTicks(pid)
+  if (now === ENDED) return false
   return ticks === undefined || ticks === '-' || now === '-' || ticks === now
 }
+
+/** Of a process that has ended and whose parent has not asked how. */
+const ENDED = 'ended'
 
 /** @param {number} pid */
 function startTicks(pid) {
   try {
     // the second field is the program's name in brackets and may hold anything, so count from its end
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '-'
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? ENDED : (fields[19] ?? '-')
   } catch {
     return '-'
   }
