@@ -1,8 +1,41 @@
-export type { AppErrorOptions, ErrorCode, Failure } from './errors.ts'
-export { AppError, cancellation, ERROR_CODES, hasCode, throwIfAborted, toFailure } from './errors.ts'
+export type { Configuration, Environment, SecretReader } from './configuration.ts'
+export { loadConfiguration } from './configuration.ts'
+export type { LogLevel, QueueName, Setting } from './configuration-settings.ts'
+export { QUEUE_NAMES, SETTINGS } from './configuration-settings.ts'
+export type {
+  BackupPayload,
+  RestorePayload,
+  RetentionPayload,
+  VerifyPayload,
+} from './contract/requests.ts'
+export {
+  AcceptedPayload,
+  BackupBody,
+  BackupKindSchema,
+  BackupModeSchema,
+  BackupReferenceSchema,
+  CompressionSchema,
+  DIRECT_PAYLOADS,
+  IncludeSchema,
+  LabelsSchema,
+  NameSchema,
+  NoteSchema,
+  RestoreBody,
+  RetainSchema,
+  VerificationLevelSchema,
+  VerifyBody,
+} from './contract/requests.ts'
+export { validate } from './contract/validate.ts'
 export type { ApiKey, AuditEntry, Role, Schedule } from './domain/access.ts'
 export { allows, ROLES } from './domain/access.ts'
-export type { Backup, BackupFacts, BackupKind, BackupMode, BackupStatus, Verification } from './domain/backup.ts'
+export type {
+  Backup,
+  BackupFacts,
+  BackupKind,
+  BackupMode,
+  BackupStatus,
+  Verification,
+} from './domain/backup.ts'
 export { BACKUP_TRANSITIONS, isUsable } from './domain/backup.ts'
 export { canonicalJson } from './domain/canonical-json.ts'
 export type {
@@ -42,6 +75,20 @@ export { FINISHED_STATES, isFinished, OPERATION_TYPES } from './domain/operation
 export { restoreNotes } from './domain/restore-notes.ts'
 export type { Compression, Target, TargetOptions, VerificationLevel } from './domain/target.ts'
 export { uuidv7 } from './domain/uuid.ts'
+export type { AppErrorOptions, ErrorCode, Failure } from './errors.ts'
+export { AppError, cancellation, ERROR_CODES, hasCode, throwIfAborted, toFailure } from './errors.ts'
+export type { Tool, ToolExit, ToolRequest } from './pipeline/child-tool.ts'
+export { startTool, ToolFailure, toolAvailable } from './pipeline/child-tool.ts'
+export type { Encoded, EncodeOptions, PlainSource } from './pipeline/codec.ts'
+export { encode } from './pipeline/codec.ts'
+export type { ExpectedBytes } from './pipeline/decode.ts'
+export { decode } from './pipeline/decode.ts'
+export type { Digest } from './pipeline/hash.ts'
+export { CHUNK_BYTES, HashCounter, sha256Of, sha256OfFile } from './pipeline/hash.ts'
+export { requireInsideRoots } from './pipeline/path-policy.ts'
+export { prove } from './pipeline/prove.ts'
+export { syncDirectory } from './pipeline/sync-directory.ts'
+export { together } from './pipeline/together.ts'
 export type {
   Acquisition,
   AuditStore,
@@ -90,30 +137,7 @@ export type { Logger } from './ports/logger.ts'
 export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts'
 export type { ManifestSigner, Seal } from './ports/seal.ts'
 export type { PutResult, Storage, StoredObject } from './ports/storage.ts'
-export type {
-  BackupPayload,
-  RestorePayload,
-  RetentionPayload,
-  VerifyPayload,
-} from './contract/requests.ts'
-export {
-  AcceptedPayload,
-  BackupBody,
-  BackupKindSchema,
-  BackupModeSchema,
-  BackupReferenceSchema,
-  CompressionSchema,
-  DIRECT_PAYLOADS,
-  IncludeSchema,
-  LabelsSchema,
-  NameSchema,
-  NoteSchema,
-  RestoreBody,
-  RetainSchema,
-  VerificationLevelSchema,
-  VerifyBody,
-} from './contract/requests.ts'
-export { validate } from './contract/validate.ts'
+export type { StorageRegistry, WorkDeps } from './ports/work.ts'
 export type { AcceptDeps, Accepted, Caller, DispatchDeps } from './use-cases/accept.ts'
 export {
   acceptBackup,
@@ -125,21 +149,6 @@ export {
   RESTORE_URL_PURPOSE,
   TARGET_URL_PURPOSE,
 } from './use-cases/accept.ts'
-export type { Configuration, Environment, SecretReader } from './configuration.ts'
-export { loadConfiguration } from './configuration.ts'
-export type { LogLevel, QueueName, Setting } from './configuration-settings.ts'
-export { QUEUE_NAMES, SETTINGS } from './configuration-settings.ts'
-export type { Tool, ToolExit, ToolRequest } from './pipeline/child-tool.ts'
-export { startTool, ToolFailure, toolAvailable } from './pipeline/child-tool.ts'
-export type { Encoded, EncodeOptions, PlainSource } from './pipeline/codec.ts'
-export { encode } from './pipeline/codec.ts'
-export type { ExpectedBytes } from './pipeline/decode.ts'
-export { decode } from './pipeline/decode.ts'
-export type { Digest } from './pipeline/hash.ts'
-export { CHUNK_BYTES, HashCounter, sha256Of, sha256OfFile } from './pipeline/hash.ts'
-export { prove } from './pipeline/prove.ts'
-export { together } from './pipeline/together.ts'
-export type { StorageRegistry, WorkDeps } from './ports/work.ts'
 export type { CancelDeps } from './use-cases/cancel-operation.ts'
 export { cancelOperation } from './use-cases/cancel-operation.ts'
 export { deleteBackup } from './use-cases/delete-backup.ts'
@@ -150,6 +159,10 @@ export { retentionHandler } from './use-cases/run-retention.ts'
 export { verifyHandler } from './use-cases/run-verify.ts'
 export type { SweepGrace } from './use-cases/sweep.ts'
 export { sweep } from './use-cases/sweep.ts'
-export { changeTarget, checkTarget, registerTarget, TargetBody, TargetChangeBody } from './use-cases/targets.ts'
-export { requireInsideRoots } from './pipeline/path-policy.ts'
-export { syncDirectory } from './pipeline/sync-directory.ts'
+export {
+  changeTarget,
+  checkTarget,
+  registerTarget,
+  TargetBody,
+  TargetChangeBody,
+} from './use-cases/targets.ts'

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
 import { NAME_PATTERN } from '../domain/names.ts'
 
 // The shapes in which HTTP clients and queue producers ask for work. One schema each is validation,
@@ -8,10 +9,16 @@ const LONGEST_PATH = 4096
 const UUID_PATTERN = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 
 /** A name of a target, a backup, a storage or a key. */
-export const NameSchema = Type.String({ pattern: NAME_PATTERN, description: 'Lower-case name of 1 to 63 characters' })
+export const NameSchema = Type.String({
+  pattern: NAME_PATTERN,
+  description: 'Lower-case name of 1 to 63 characters',
+})
 
 /** A backup by id or by its human name. */
-export const BackupReferenceSchema = Type.String({ pattern: NAME_PATTERN, description: 'Id or name of a backup' })
+export const BackupReferenceSchema = Type.String({
+  pattern: NAME_PATTERN,
+  description: 'Id or name of a backup',
+})
 
 /** Free key-value pairs, at most 32. */
 export const LabelsSchema = Type.Record(
@@ -20,7 +27,11 @@ export const LabelsSchema = Type.Record(
   { maxProperties: 32, additionalProperties: false },
 )
 
-export const CompressionSchema = Type.Union([Type.Literal('zstd'), Type.Literal('gzip'), Type.Literal('none')])
+export const CompressionSchema = Type.Union([
+  Type.Literal('zstd'),
+  Type.Literal('gzip'),
+  Type.Literal('none'),
+])
 export const VerificationLevelSchema = Type.Union([
   Type.Literal('checksum'),
   Type.Literal('structure'),
@@ -35,7 +46,10 @@ export const BackupKindSchema = Type.Union([
 ])
 
 const PathSchema = Type.String({ minLength: 1, maxLength: LONGEST_PATH, pattern: '^/[^\\u0000]*$' })
-export const IncludeSchema = Type.Array(PathSchema, { maxItems: 32, description: 'Directories stored beside the database' })
+export const IncludeSchema = Type.Array(PathSchema, {
+  maxItems: 32,
+  description: 'Directories stored beside the database',
+})
 export const NoteSchema = Type.String({ maxLength: 2000 })
 export const RetainSchema = Type.String({
   pattern: '^(permanent|[1-9][0-9]{0,4}[hdwy])$',
@@ -63,7 +77,10 @@ export const BackupBody = Type.Object(
 export type BackupBody = Static<typeof BackupBody>
 
 const IntoTarget = Type.Object({ target: NameSchema }, { additionalProperties: false })
-const IntoUrl = Type.Object({ url: Type.String({ minLength: 1, maxLength: 8192 }) }, { additionalProperties: false })
+const IntoUrl = Type.Object(
+  { url: Type.String({ minLength: 1, maxLength: 8192 }) },
+  { additionalProperties: false },
+)
 
 const restoreOptions = {
   dryRun: Type.Optional(Type.Boolean({ default: true })),
@@ -80,7 +97,10 @@ export const RestoreBody = Type.Object(
 export type RestoreBody = Static<typeof RestoreBody>
 
 /** `POST /v1/backups/{id}/verify`. */
-export const VerifyBody = Type.Object({ level: Type.Optional(VerificationLevelSchema) }, { additionalProperties: false })
+export const VerifyBody = Type.Object(
+  { level: Type.Optional(VerificationLevelSchema) },
+  { additionalProperties: false },
+)
 export type VerifyBody = Static<typeof VerifyBody>
 
 const version = Type.Literal(1, { description: 'Version of this payload' })

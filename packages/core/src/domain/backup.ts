@@ -1,7 +1,14 @@
 import type { Failure } from '../errors.ts'
 import type { Compression, VerificationLevel } from './target.ts'
 
-export type BackupStatus = 'pending' | 'in_progress' | 'completed' | 'failed' | 'expired' | 'deleted' | 'damaged'
+export type BackupStatus =
+  | 'pending'
+  | 'in_progress'
+  | 'completed'
+  | 'failed'
+  | 'expired'
+  | 'deleted'
+  | 'damaged'
 export type BackupMode = 'full' | 'snapshot'
 export type BackupKind = 'manual' | 'scheduled' | 'pre-migration' | 'pre-restore'
 

@@ -5,8 +5,17 @@ import type { Compression, VerificationLevel } from './target.ts'
 export type OperationType = 'backup' | 'restore' | 'verify' | 'retention'
 export type OperationState = 'queued' | 'waiting' | 'running' | 'completed' | 'failed' | 'cancelled'
 
-export const OPERATION_TYPES = ['backup', 'restore', 'verify', 'retention'] as const satisfies readonly OperationType[]
-export const FINISHED_STATES = ['completed', 'failed', 'cancelled'] as const satisfies readonly OperationState[]
+export const OPERATION_TYPES = [
+  'backup',
+  'restore',
+  'verify',
+  'retention',
+] as const satisfies readonly OperationType[]
+export const FINISHED_STATES = [
+  'completed',
+  'failed',
+  'cancelled',
+] as const satisfies readonly OperationState[]
 
 /** True once nothing more will happen to the operation. */
 export function isFinished(operation: Pick<Operation, 'state'>): boolean {

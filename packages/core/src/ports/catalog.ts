@@ -1,5 +1,12 @@
 import type { ApiKey, AuditEntry, Role, Schedule } from '../domain/access.ts'
-import type { Backup, BackupFacts, BackupKind, BackupMode, BackupStatus, Verification } from '../domain/backup.ts'
+import type {
+  Backup,
+  BackupFacts,
+  BackupKind,
+  BackupMode,
+  BackupStatus,
+  Verification,
+} from '../domain/backup.ts'
 import type {
   Operation,
   OperationRequest,
@@ -118,7 +125,12 @@ export interface HeldLock {
 
 /** What became of a backup operation, written together with the operation's end. */
 export type BackupOutcome =
-  | { readonly kind: 'completed'; readonly facts: BackupFacts; readonly verification: Verification; readonly expiresAt: string | null }
+  | {
+      readonly kind: 'completed'
+      readonly facts: BackupFacts
+      readonly verification: Verification
+      readonly expiresAt: string | null
+    }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'verified'; readonly verification: Verification }
 
@@ -139,7 +151,12 @@ export type NextInLine = Pick<Operation, 'id' | 'type' | 'jobId'>
 
 export type Acquisition =
   /** Ours; the operation is `running` now and `attempts` counts this start. */
-  | { readonly granted: true; readonly held: HeldLock; readonly operation: Operation; readonly takenOver: boolean }
+  | {
+      readonly granted: true
+      readonly held: HeldLock
+      readonly operation: Operation
+      readonly takenOver: boolean
+    }
   /** Not now; ask again when promoted, or after this time. The operation is `waiting` now. */
   | { readonly granted: false; readonly retryInMs: number }
   /** It is finished already, or cancelled. */
@@ -178,7 +195,11 @@ export interface OperationStore {
    * by this same operation under a lease that has passed (take-over), and nobody accepted earlier is in line.
    * A live lease of this same operation under another token is a zombie's: it is revoked, and this call waits.
    */
-  acquire(request: { readonly operationId: string; readonly token: string; readonly leaseMs: number }): Promise<Acquisition>
+  acquire(request: {
+    readonly operationId: string
+    readonly token: string
+    readonly leaseMs: number
+  }): Promise<Acquisition>
   /** False once the lock is lost or revoked. */
   renew(held: HeldLock, leaseMs: number): Promise<boolean>
   /** Rejects with FENCE_LOST unless the lock is still held. */
@@ -189,7 +210,10 @@ export interface OperationStore {
   /** Ends the operation and frees the lock, in one transaction. Returns who goes next. */
   end(held: HeldLock, end: OperationEnd): Promise<NextInLine | null>
   /** Back to `queued` without counting the attempt (hand-back) or after a failure that may heal. Frees the lock. */
-  handBack(held: HeldLock, options: { readonly countAttempt: boolean; readonly notBeforeMs: number }): Promise<NextInLine | null>
+  handBack(
+    held: HeldLock,
+    options: { readonly countAttempt: boolean; readonly notBeforeMs: number },
+  ): Promise<NextInLine | null>
   /** Who is first in line for a lock that is free; null otherwise. */
   nextInLine(lockKey: string): Promise<NextInLine | null>
   /** queued or waiting → failed, with its backup row. For what cannot even begin. */
@@ -228,7 +252,10 @@ export interface ScheduleStore {
   add(schedule: Omit<Schedule, 'createdAt' | 'updatedAt'>): Promise<Schedule>
   get(id: string): Promise<Schedule>
   list(page: PageRequest): Promise<Page<Schedule>>
-  change(id: string, change: Partial<Pick<Schedule, 'cron' | 'timezone' | 'mode' | 'enabled'>>): Promise<Schedule>
+  change(
+    id: string,
+    change: Partial<Pick<Schedule, 'cron' | 'timezone' | 'mode' | 'enabled'>>,
+  ): Promise<Schedule>
   remove(id: string): Promise<void>
 }
 

@@ -155,7 +155,13 @@ export interface DriverFactory {
    * Checks a plain dump lying in `file`; needs no target, since a backup outlives its target.
    * A bad dump is a report that says so; throws only if it could not check.
    */
-  check(file: string, format: string, depth: CheckDepth, context: DriverContext, signal: AbortSignal): Promise<CheckReport>
+  check(
+    file: string,
+    format: string,
+    depth: CheckDepth,
+    context: DriverContext,
+    signal: AbortSignal,
+  ): Promise<CheckReport>
   /** A lock key from the URL alone, without connecting; `inspect` may find a stronger one. */
   lockKeyOf(url: string): Promise<string>
   /** Releases what all drivers of this engine share, e.g. helper processes kept warm. */

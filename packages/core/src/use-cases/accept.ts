@@ -141,7 +141,9 @@ export async function dispatch(deps: DispatchDeps, acceptNow: () => Promise<Acce
   if (!accepted.coalesced) {
     await deps.queue
       .enqueue(accepted.operation)
-      .catch((error) => deps.log.warn({ err: error, operationId: accepted.operation.id }, 'enqueue left to reconciling'))
+      .catch((error) =>
+        deps.log.warn({ err: error, operationId: accepted.operation.id }, 'enqueue left to reconciling'),
+      )
   }
   return accepted
 }
@@ -176,9 +178,13 @@ function digestOf(value: object): string {
 function toBackupRequest(body: BackupBody, target: Target): BackupRequest {
   const mode = body.mode ?? 'full'
   if (mode === 'snapshot' && body.compression !== undefined && body.compression !== 'none') {
-    throw new AppError('INVALID_REQUEST', 'a snapshot is stored as the engine opens it and cannot be compressed', {
-      hint: "leave out 'compression', or ask for mode 'full'",
-    })
+    throw new AppError(
+      'INVALID_REQUEST',
+      'a snapshot is stored as the engine opens it and cannot be compressed',
+      {
+        hint: "leave out 'compression', or ask for mode 'full'",
+      },
+    )
   }
   return {
     type: 'backup',

@@ -1,7 +1,7 @@
 import type { Operation } from '../domain/operation.ts'
 import type { Catalog } from '../ports/catalog.ts'
-import type { JobQueue, OperationEvents } from '../ports/queue.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { JobQueue, OperationEvents } from '../ports/queue.ts'
 
 /** What cancelling needs. */
 export interface CancelDeps {
@@ -23,6 +23,8 @@ export async function cancelOperation(deps: CancelDeps, id: string): Promise<Ope
     if (next !== null) await deps.queue.promote(next)
     await deps.events.publish(id)
   }
-  await tell().catch((error) => deps.log.warn({ err: error, operationId: id }, 'cancel left to the lease renewal'))
+  await tell().catch((error) =>
+    deps.log.warn({ err: error, operationId: id }, 'cancel left to the lease renewal'),
+  )
   return operation
 }

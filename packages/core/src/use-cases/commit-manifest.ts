@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { signManifest, type UnsignedManifest } from '../domain/manifest.ts'
+import type { UnsignedManifest } from '../domain/manifest.ts'
+import { signManifest } from '../domain/manifest.ts'
 import { manifestKey, restoreNotesKey, stateKey } from '../domain/object-keys.ts'
 import { restoreNotes } from '../domain/restore-notes.ts'
 import { hasCode } from '../errors.ts'
@@ -18,9 +19,16 @@ export async function commitManifest(
   context: Pick<OperationContext, 'held' | 'signal' | 'report'>,
 ): Promise<void> {
   const { target, id, labels, note, retain } = manifest
-  context.report('committing', { bytes: manifest.storedBytes, totalBytes: manifest.storedBytes, percent: 100 })
+  context.report('committing', {
+    bytes: manifest.storedBytes,
+    totalBytes: manifest.storedBytes,
+    percent: 100,
+  })
   await storage.replace(restoreNotesKey(target, id), Buffer.from(restoreNotes(manifest)))
-  await storage.replace(stateKey(target, id), Buffer.from(`${JSON.stringify({ pinned: false, labels, note, retain })}\n`))
+  await storage.replace(
+    stateKey(target, id),
+    Buffer.from(`${JSON.stringify({ pinned: false, labels, note, retain })}\n`),
+  )
 
   const bytes = signManifest(manifest, deps.signer)
   await deps.catalog.operations.confirm(context.held)

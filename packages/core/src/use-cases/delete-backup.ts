@@ -1,5 +1,5 @@
-import { isUuid } from '../domain/names.ts'
 import type { Backup } from '../domain/backup.ts'
+import { isUuid } from '../domain/names.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { removeObjects } from './stored-backup.ts'
 

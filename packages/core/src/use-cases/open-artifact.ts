@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Backup } from '../domain/backup.ts'
-import type { Artifact, Manifest } from '../domain/manifest.ts'
 import { isUsable } from '../domain/backup.ts'
+import type { Artifact, Manifest } from '../domain/manifest.ts'
 import { AppError } from '../errors.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { artifactKeyOf, readManifest, requireArtifact } from './stored-backup.ts'

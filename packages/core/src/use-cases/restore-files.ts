@@ -2,8 +2,8 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Manifest } from '../domain/manifest.ts'
 import { AppError } from '../errors.ts'
-import { syncDirectory } from '../pipeline/sync-directory.ts'
 import { requireInsideRoots } from '../pipeline/path-policy.ts'
+import { syncDirectory } from '../pipeline/sync-directory.ts'
 import { extractTar } from '../pipeline/tar-directories.ts'
 import type { DestinationReport } from '../ports/driver.ts'
 import type { Storage } from '../ports/storage.ts'
@@ -48,9 +48,13 @@ function placeOf(
   if (request.filesInto !== null) return join(request.filesInto, included.as)
   if (request.isOwnTarget) return included.directory
   if (isAbsolute(destination.location)) return join(`${destination.location}.files`, included.as)
-  throw new AppError('INVALID_REQUEST', 'the backup holds included directories and nothing says where they go', {
-    hint: "name a directory with 'filesInto'",
-  })
+  throw new AppError(
+    'INVALID_REQUEST',
+    'the backup holds included directories and nothing says where they go',
+    {
+      hint: "name a directory with 'filesInto'",
+    },
+  )
 }
 
 async function isOccupied(path: string): Promise<boolean> {
@@ -130,7 +134,9 @@ export async function takeBackFiles(staged: readonly StagedDirectory[]): Promise
 }
 
 /** Puts replaced directories back; what the restore had brought is removed. Safe to repeat. */
-export async function unswapFiles(files: readonly { readonly destination: string; readonly aside: string }[]): Promise<void> {
+export async function unswapFiles(
+  files: readonly { readonly destination: string; readonly aside: string }[],
+): Promise<void> {
   for (const { destination, aside } of files) {
     const undone = `${aside}.undone`
     if (await exists(aside)) {
@@ -162,6 +168,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function ignoreMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+    return null
   throw error
 }

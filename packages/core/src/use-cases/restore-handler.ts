@@ -1,5 +1,6 @@
 import type { RestoreRequest } from '../domain/operation.ts'
-import { AppError, type Failure } from '../errors.ts'
+import type { Failure } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
 import type { OperationContext, OperationHandler } from '../ports/handler.ts'
 import type { WorkDeps } from '../ports/work.ts'
@@ -45,9 +46,13 @@ async function settleRestore(
   const current = await deps.catalog.operations.get(context.operation.id)
   const journal = readJournal(current)
   const mayHaveHappened = journal !== null && context.operation.journal !== null
-  if (mayHaveHappened && current.attempts <= SWAP_ATTEMPTS) return continueSwap(deps, request, journal, context)
+  if (mayHaveHappened && current.attempts <= SWAP_ATTEMPTS)
+    return continueSwap(deps, request, journal, context)
   await discardStaged(deps, request, context).catch((error) =>
-    deps.log.warn({ err: error, operationId: context.operation.id }, 'staged data of a failed restore remains'),
+    deps.log.warn(
+      { err: error, operationId: context.operation.id },
+      'staged data of a failed restore remains',
+    ),
   )
   if (!mayHaveHappened) return ended(failure)
   return ended({
@@ -56,7 +61,11 @@ async function settleRestore(
   })
 }
 
-async function discardStaged(deps: WorkDeps, request: RestoreRequest, context: OperationContext): Promise<void> {
+async function discardStaged(
+  deps: WorkDeps,
+  request: RestoreRequest,
+  context: OperationContext,
+): Promise<void> {
   const { driver } = await driverOfDestination(deps, request.into)
   await driver.discardStaged(context.operation.id)
   const backup = await deps.catalog.backups.get(request.backupId)

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
 import { validate } from '../contract/validate.ts'
 import type { Operation } from '../domain/operation.ts'
 import { hasCode } from '../errors.ts'
@@ -9,7 +10,11 @@ import type { OperationContext } from '../ports/handler.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { swapFiles, takeBackFiles } from './restore-files.ts'
 
-const StagedDirectory = Type.Object({ staged: Type.String(), destination: Type.String(), aside: Type.String() })
+const StagedDirectory = Type.Object({
+  staged: Type.String(),
+  destination: Type.String(),
+  aside: Type.String(),
+})
 export type StagedDirectory = Static<typeof StagedDirectory>
 
 /** Written before a swap begins: all that is needed to carry it to its end after a crash. */
@@ -35,7 +40,9 @@ export type ReplacedRecord = Static<typeof ReplacedRecord>
 
 /** What an earlier worker had begun; null if no swap was begun. */
 export function readJournal(operation: Pick<Operation, 'journal'>): SwapJournal | null {
-  return operation.journal === null ? null : validate('the restore journal', SwapJournal, JSON.parse(operation.journal))
+  return operation.journal === null
+    ? null
+    : validate('the restore journal', SwapJournal, JSON.parse(operation.journal))
 }
 
 /** Reads back what a finished restore had kept. */
@@ -89,7 +96,10 @@ function swapEnd(
   files: ReplacedRecord['files'],
 ): OperationEnd {
   const { sealedUrl, target, engine, expiresAt } = journal
-  const locations = [...(replaced === null ? [] : [replaced.location]), ...files.map((directory) => directory.aside)]
+  const locations = [
+    ...(replaced === null ? [] : [replaced.location]),
+    ...files.map((directory) => directory.aside),
+  ]
   const keepsSomething = locations.length > 0
   const record: ReplacedRecord = { sealedUrl, data: replaced?.ticket ?? null, files }
   const location = locations.join(', ')
@@ -99,7 +109,9 @@ function swapEnd(
     result: { ...journal.result, restoredAt: isoNow(deps.clock), replaced: kept, warnings },
     failure: null,
     backup: null,
-    replaced: keepsSomething ? { operationId, target, engine, ticket: JSON.stringify(record), location, expiresAt } : null,
+    replaced: keepsSomething
+      ? { operationId, target, engine, ticket: JSON.stringify(record), location, expiresAt }
+      : null,
     undone: null,
   }
 }

@@ -40,7 +40,10 @@ export function backupHandler(deps: WorkDeps): OperationHandler {
       } catch (error) {
         // not listed without a manifest in the catalog's eyes; the sweep removes what lies there still
         if (hasCode(error, 'FENCE_LOST')) throw error
-        deps.log.warn({ err: error, operationId: context.operation.id }, 'leftovers of a failed backup remain')
+        deps.log.warn(
+          { err: error, operationId: context.operation.id },
+          'leftovers of a failed backup remain',
+        )
       }
       return {
         state: failure.code === 'CANCELLED' ? 'cancelled' : 'failed',
@@ -82,9 +85,23 @@ function completed(manifest: UnsignedManifest): OperationEnd {
   const { storagePath, sizeBytes, storedBytes, recordCount, fileCount, checksum, warnings } = facts
   return {
     state: 'completed',
-    result: { backupId: manifest.id, storagePath, sizeBytes, storedBytes, recordCount, fileCount, checksum, warnings },
+    result: {
+      backupId: manifest.id,
+      storagePath,
+      sizeBytes,
+      storedBytes,
+      recordCount,
+      fileCount,
+      checksum,
+      warnings,
+    },
     failure: null,
-    backup: { kind: 'completed', facts, verification, expiresAt: expiryOf(manifest.retain, manifest.completedAt) },
+    backup: {
+      kind: 'completed',
+      facts,
+      verification,
+      expiresAt: expiryOf(manifest.retain, manifest.completedAt),
+    },
     replaced: null,
     undone: null,
   }
@@ -92,8 +109,18 @@ function completed(manifest: UnsignedManifest): OperationEnd {
 
 /** The catalog's part of a manifest. */
 export function factsOf(manifest: UnsignedManifest) {
-  const { format, sizeBytes, storedBytes, recordCount, rowCounts, fileCount, serverVersion, toolVersion } = manifest
-  const { storagePath, checksum, warnings, suspicious, completedAt, consistentAt, durationMs, engineDetails } = manifest
+  const { format, sizeBytes, storedBytes, recordCount, rowCounts, fileCount, serverVersion, toolVersion } =
+    manifest
+  const {
+    storagePath,
+    checksum,
+    warnings,
+    suspicious,
+    completedAt,
+    consistentAt,
+    durationMs,
+    engineDetails,
+  } = manifest
   const counts = { recordCount, rowCounts, fileCount }
   const times = { completedAt, consistentAt, durationMs }
   const versions = { serverVersion, toolVersion }

@@ -8,8 +8,10 @@ import type { DatabaseDriver, DestinationReport } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { planFiles, stageFiles, type FilesPlan } from './restore-files.ts'
-import { beginSwap, readJournal, resumeSwap, type SwapJournal } from './restore-journal.ts'
+import type { FilesPlan } from './restore-files.ts'
+import { planFiles, stageFiles } from './restore-files.ts'
+import type { SwapJournal } from './restore-journal.ts'
+import { beginSwap, readJournal, resumeSwap } from './restore-journal.ts'
 import { verifyStored } from './run-verify.ts'
 import { dataArtifact, openPlain, readManifest } from './stored-backup.ts'
 import { driverOfDestination } from './target-driver.ts'
@@ -62,23 +64,38 @@ export async function continueSwap(
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     // a retry by the queue would free the database in between, and it may be half way: settle decides
-    throw new AppError(error.code, error.message, { ...(error.hint && { hint: error.hint }), cause: error, retryable: false })
+    throw new AppError(error.code, error.message, {
+      ...(error.hint && { hint: error.hint }),
+      cause: error,
+      retryable: false,
+    })
   }
 }
 
-async function prepare(deps: WorkDeps, request: RestoreRequest, context: OperationContext): Promise<Restoring> {
+async function prepare(
+  deps: WorkDeps,
+  request: RestoreRequest,
+  context: OperationContext,
+): Promise<Restoring> {
   context.report('inspecting', { bytes: 0 })
   const backup = await deps.catalog.backups.get(request.backupId)
   if (!isUsable(backup)) {
-    throw new AppError('BACKUP_NOT_USABLE', `backup ${backup.id} is ${backup.status} and cannot be restored`, {
-      hint: 'restore a completed backup; a damaged one can be verified again after its storage was repaired',
-    })
+    throw new AppError(
+      'BACKUP_NOT_USABLE',
+      `backup ${backup.id} is ${backup.status} and cannot be restored`,
+      {
+        hint: 'restore a completed backup; a damaged one can be verified again after its storage was repaired',
+      },
+    )
   }
   const storage = await deps.storages.byName(backup.storage)
   const manifest = await readManifest(storage, deps.signer, backup, context.signal)
   const { driver, sealedUrl, name } = await driverOfDestination(deps, request.into)
   if (driver.engine !== backup.engine) {
-    throw new AppError('INVALID_REQUEST', `a ${backup.engine} backup cannot be restored into ${driver.engine}`)
+    throw new AppError(
+      'INVALID_REQUEST',
+      `a ${backup.engine} backup cannot be restored into ${driver.engine}`,
+    )
   }
   const destination = await driver.inspectDestination(context.signal)
   const isOwnTarget = 'target' in request.into && request.into.target === backup.target
@@ -150,7 +167,8 @@ async function reportDryRun(restoring: Restoring): Promise<OperationEnd> {
     ...(destination.occupied ? [destination.location] : []),
     ...files.filter((directory) => directory.occupied).map((directory) => directory.destination),
   ]
-  const requires = replaces.length === 0 ? { dryRun: false } : { dryRun: false, overwrite: true, confirm: destinationName }
+  const requires =
+    replaces.length === 0 ? { dryRun: false } : { dryRun: false, overwrite: true, confirm: destinationName }
   const result = {
     dryRun: true,
     restoredFrom: manifest.id,
@@ -168,5 +186,9 @@ async function reportDryRun(restoring: Restoring): Promise<OperationEnd> {
 }
 
 function percentOf(bytes: number, totalBytes: number) {
-  return { bytes, totalBytes, percent: totalBytes === 0 ? 100 : Math.min(100, Math.floor((bytes / totalBytes) * 100)) }
+  return {
+    bytes,
+    totalBytes,
+    percent: totalBytes === 0 ? 100 : Math.min(100, Math.floor((bytes / totalBytes) * 100)),
+  }
 }

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import type { Replaced } from '../domain/operation.ts'
-import type { OperationContext, OperationHandler } from '../ports/handler.ts'
-import { isoNow } from '../ports/clock.ts'
-import type { WorkDeps } from '../ports/work.ts'
 import { throwIfAborted, toFailure } from '../errors.ts'
+import { isoNow } from '../ports/clock.ts'
+import type { OperationContext, OperationHandler } from '../ports/handler.ts'
+import type { WorkDeps } from '../ports/work.ts'
 import { RESTORE_URL_PURPOSE } from './accept.ts'
 import { deleteBackup, finishDelete } from './delete-backup.ts'
 import { readReplaced } from './restore-journal.ts'
@@ -17,7 +17,12 @@ export function retentionHandler(deps: WorkDeps): OperationHandler {
       const failures = [...backups.failures, ...replaced.failures]
       return {
         state: 'completed',
-        result: { removed: backups.removed, bytesFreed: backups.bytesFreed, replacedRemoved: replaced.removed, failures },
+        result: {
+          removed: backups.removed,
+          bytesFreed: backups.bytesFreed,
+          replacedRemoved: replaced.removed,
+          failures,
+        },
         failure: null,
         backup: null,
         replaced: null,

@@ -8,7 +8,11 @@ import { unswapFiles } from './restore-files.ts'
 import { readReplaced } from './restore-journal.ts'
 
 /** Puts back what a restore had replaced. Every step can be repeated, so a crash is followed by the same run again. */
-export async function runUndo(deps: WorkDeps, request: UndoRequest, context: OperationContext): Promise<OperationEnd> {
+export async function runUndo(
+  deps: WorkDeps,
+  request: UndoRequest,
+  context: OperationContext,
+): Promise<OperationEnd> {
   const replaced = await deps.catalog.replaced.get(request.restoreId)
   const kept = readReplaced(replaced.ticket)
   const url = deps.seal.open(kept.sealedUrl, RESTORE_URL_PURPOSE)

@@ -4,7 +4,8 @@ import { pipeline } from 'node:stream/promises'
 import type { Verification } from '../domain/backup.ts'
 import type { Artifact } from '../domain/manifest.ts'
 import type { VerificationLevel } from '../domain/target.ts'
-import { AppError, type ErrorCode, type Failure } from '../errors.ts'
+import type { ErrorCode, Failure } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import { prove } from '../pipeline/prove.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
 import { isoNow } from '../ports/clock.ts'
@@ -13,7 +14,8 @@ import type { OperationContext, OperationHandler } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { requireScratchSpace, withScratch } from './scratch.ts'
-import { artifactKeyOf, dataArtifact, openPlain, readManifest, type StoredDump } from './stored-backup.ts'
+import type { StoredDump } from './stored-backup.ts'
+import { artifactKeyOf, dataArtifact, openPlain, readManifest } from './stored-backup.ts'
 
 /** Failures that say something about the backup; any other says that it could not be looked at. */
 const DAMAGE: readonly ErrorCode[] = [
@@ -31,7 +33,10 @@ export function verifyHandler(deps: WorkDeps): OperationHandler {
       const request = verifyRequestOf(context)
       const backup = await deps.catalog.backups.get(request.backupId)
       if (backup.status !== 'completed' && backup.status !== 'damaged') {
-        throw new AppError('BACKUP_NOT_USABLE', `backup ${backup.id} is ${backup.status} and has nothing to verify`)
+        throw new AppError(
+          'BACKUP_NOT_USABLE',
+          `backup ${backup.id} is ${backup.status} and has nothing to verify`,
+        )
       }
       const storage = await deps.storages.byName(backup.storage)
       const manifest = await readManifest(storage, deps.signer, backup, context.signal)
@@ -44,7 +49,11 @@ export function verifyHandler(deps: WorkDeps): OperationHandler {
       const { level } = verifyRequestOf(context)
       const damaged = DAMAGE.includes(failure.code)
       const verification = { level, valid: false, message: failure.detail, at: isoNow(deps.clock) }
-      return verifyEnd(failure.code === 'CANCELLED' ? 'cancelled' : 'failed', damaged ? verification : null, failure)
+      return verifyEnd(
+        failure.code === 'CANCELLED' ? 'cancelled' : 'failed',
+        damaged ? verification : null,
+        failure,
+      )
     },
   }
 }
@@ -69,7 +78,8 @@ export async function verifyStored(
     if (artifact === data && level !== 'checksum') continue
     await prove(storage, artifactKeyOf(manifest, artifact), artifact, artifact.codec, context.signal)
   }
-  if (level === 'checksum') return `every stored byte of ${manifest.artifacts.length} artifacts is the one written`
+  if (level === 'checksum')
+    return `every stored byte of ${manifest.artifacts.length} artifacts is the one written`
   const { driverContext } = deps
   const owner = { operationId: context.operation.id, fence: context.held.fence }
   return withScratch(driverContext.scratchDir, owner, async (directory) => {
@@ -110,7 +120,8 @@ function firstDifference(
 ): string | null {
   for (const table of new Set([...Object.keys(expected), ...Object.keys(found)])) {
     const [want, have] = [expected[table], found[table]]
-    if (want !== have) return `table ${table} has ${have ?? 'no'} rows, the source had ${want ?? 'no such table'}`
+    if (want !== have)
+      return `table ${table} has ${have ?? 'no'} rows, the source had ${want ?? 'no such table'}`
   }
   return null
 }

@@ -27,7 +27,10 @@ export async function readManifest(
   }
   const manifest = parseManifest(bytes, signer, { id: backup.id, target: backup.target })
   if (backup.facts !== null && manifest.checksum !== backup.facts.checksum) {
-    throw new AppError('MANIFEST_INVALID', `the manifest of backup ${backup.id} describes other data than the catalog`)
+    throw new AppError(
+      'MANIFEST_INVALID',
+      `the manifest of backup ${backup.id} describes other data than the catalog`,
+    )
   }
   return manifest
 }
@@ -42,7 +45,12 @@ export async function findManifest(
   try {
     return await readManifest(storage, signer, backup, signal)
   } catch (error) {
-    const bad = ['MANIFEST_MISSING', 'MANIFEST_INVALID', 'MANIFEST_UNTRUSTED', 'MANIFEST_UNSUPPORTED'] as const
+    const bad = [
+      'MANIFEST_MISSING',
+      'MANIFEST_INVALID',
+      'MANIFEST_UNTRUSTED',
+      'MANIFEST_UNSUPPORTED',
+    ] as const
     if (bad.some((code) => hasCode(error, code))) return null
     throw error
   }
@@ -60,14 +68,20 @@ export function dataArtifact(manifest: StoredDump): Artifact {
 }
 
 /** An artifact by role; rejects with OBJECT_NOT_FOUND for a backup without it. */
-export function requireArtifact(manifest: Pick<Manifest, 'id' | 'artifacts'>, role: Artifact['role']): Artifact {
+export function requireArtifact(
+  manifest: Pick<Manifest, 'id' | 'artifacts'>,
+  role: Artifact['role'],
+): Artifact {
   const artifact = manifest.artifacts.find((candidate) => candidate.role === role)
   if (artifact) return artifact
   throw new AppError('OBJECT_NOT_FOUND', `backup ${manifest.id} has no ${role} artifact`)
 }
 
 /** Key of an artifact in its storage. */
-export function artifactKeyOf(manifest: Pick<Manifest, 'target' | 'id'>, artifact: Pick<Artifact, 'name'>): string {
+export function artifactKeyOf(
+  manifest: Pick<Manifest, 'target' | 'id'>,
+  artifact: Pick<Artifact, 'name'>,
+): string {
   return `${backupPrefix(manifest.target, manifest.id)}${artifact.name}`
 }
 
@@ -88,7 +102,9 @@ async function openStored(storage: Storage, key: string, signal: AbortSignal): P
     return await storage.get(key, signal)
   } catch (error) {
     if (!hasCode(error, 'OBJECT_NOT_FOUND')) throw error
-    throw new AppError('ARTIFACT_CORRUPT', `the artifact ${key} is missing from the storage`, { cause: error })
+    throw new AppError('ARTIFACT_CORRUPT', `the artifact ${key} is missing from the storage`, {
+      cause: error,
+    })
   }
 }
 
@@ -107,7 +123,8 @@ export async function removeObjects(storage: Storage, target: string, backupId: 
 async function readSmallObject(storage: Storage, key: string, signal: AbortSignal): Promise<Buffer | null> {
   const found = await storage.stat(key)
   if (found === null) return null
-  if (found.sizeBytes > MAX_MANIFEST_BYTES) throw new AppError('MANIFEST_INVALID', `the manifest ${key} is too large`)
+  if (found.sizeBytes > MAX_MANIFEST_BYTES)
+    throw new AppError('MANIFEST_INVALID', `the manifest ${key} is too large`)
   try {
     return await buffer(await storage.get(key, signal))
   } catch (error) {

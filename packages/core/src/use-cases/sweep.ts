@@ -1,9 +1,9 @@
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Backup } from '../domain/backup.ts'
-import { isFinished } from '../domain/operation.ts'
 import { isUuid, NAME_PATTERN } from '../domain/names.ts'
 import { backupPrefix, manifestKey, restoreNotesKey, stateKey } from '../domain/object-keys.ts'
+import { isFinished } from '../domain/operation.ts'
 import { hasCode, throwIfAborted } from '../errors.ts'
 import type { Storage, StoredObject } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
@@ -26,7 +26,11 @@ type SweepDeps = Pick<WorkDeps, 'catalog' | 'storages' | 'signer' | 'clock' | 'l
  * Removes what nothing refers to: unfinished uploads, objects of failed or deleted backups, artifacts of workers that
  * were taken over, and scratch directories of dead workers on this machine. Never touches a listed backup's objects.
  */
-export async function sweep(deps: SweepDeps, grace: SweepGrace, signal: AbortSignal): Promise<{ readonly removed: number }> {
+export async function sweep(
+  deps: SweepDeps,
+  grace: SweepGrace,
+  signal: AbortSignal,
+): Promise<{ readonly removed: number }> {
   let removed = await sweepScratch(deps, grace)
   for (const storage of await deps.storages.list()) {
     removed += await storage.sweepPartial(grace.knownMs)
@@ -74,7 +78,8 @@ async function keptKeys(
 ): Promise<ReadonlySet<string> | null> {
   const hasManifest = objects.some((object) => object.key === manifestKey(target, id))
   if (backup === null) return hasManifest ? null : new Set()
-  if (backup.status === 'pending' || backup.status === 'in_progress' || backup.status === 'expired') return null
+  if (backup.status === 'pending' || backup.status === 'in_progress' || backup.status === 'expired')
+    return null
   if (backup.status === 'failed' || backup.status === 'deleted') return new Set()
   const manifest = await findManifest(storage, deps.signer, backup, signal)
   if (manifest === null) return null

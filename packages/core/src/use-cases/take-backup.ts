@@ -1,12 +1,14 @@
 import { join } from 'node:path'
-import { PassThrough, type Readable, type Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import type { Backup } from '../domain/backup.ts'
 import type { Artifact, UnsignedManifest } from '../domain/manifest.ts'
 import { artifactName, backupPrefix } from '../domain/object-keys.ts'
 import type { BackupRequest } from '../domain/operation.ts'
 import type { Compression } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
-import { encode, type PlainSource } from '../pipeline/codec.ts'
+import type { PlainSource } from '../pipeline/codec.ts'
+import { encode } from '../pipeline/codec.ts'
 import { tarDirectories } from '../pipeline/tar-directories.ts'
 import { isoNow } from '../ports/clock.ts'
 import type { DumpSummary } from '../ports/driver.ts'
@@ -91,7 +93,9 @@ async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<Dum
     // the check reads the very bytes that are stored: reading back proves them equal by their hash
     const [data] = await bothOrNeither(taking.context.signal, (signal) => [
       storeArtifact(taking, 'data', summary.format, source, signal),
-      taking.request.verify === 'structure' ? checkFile(taking, summary, sink.path, signal) : Promise.resolve(),
+      taking.request.verify === 'structure'
+        ? checkFile(taking, summary, sink.path, signal)
+        : Promise.resolve(),
     ])
     return { summary, data: requireSame(data, summary) }
   }
@@ -102,7 +106,12 @@ async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<Dum
   return { summary, data: requireSame(data, summary) }
 }
 
-async function checkFile(taking: Taking, summary: DumpSummary, file: string, signal: AbortSignal): Promise<void> {
+async function checkFile(
+  taking: Taking,
+  summary: DumpSummary,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   const dump = { engine: taking.backup.engine, format: summary.format, rowCounts: summary.rowCounts }
   await checkDump(taking.deps, dump, file, 'structure', signal)
 }
@@ -152,9 +161,13 @@ async function storeArtifact(
 /** What was stored must be what the driver says left the source. */
 function requireSame(data: Artifact, summary: DumpSummary): Artifact {
   if (data.sizeBytes === summary.sizeBytes && data.sha256 === summary.sha256) return data
-  throw new AppError('ARTIFACT_CORRUPT', 'the bytes stored are not the bytes that were read from the database', {
-    hint: 'temporary space or memory of this machine is damaging data: do not trust it until it was checked',
-  })
+  throw new AppError(
+    'ARTIFACT_CORRUPT',
+    'the bytes stored are not the bytes that were read from the database',
+    {
+      hint: 'temporary space or memory of this machine is damaging data: do not trust it until it was checked',
+    },
+  )
 }
 
 interface StoredFiles {
@@ -169,7 +182,11 @@ async function storeFiles(taking: Taking): Promise<StoredFiles> {
   if (request.include.length === 0) return { artifacts: [], fileCount: 0, include: [], warnings: [] }
   const { pathRoots } = deps.driverContext
   const databaseFile = taking.context.operation.lockKey.replace(/^sqlite:/, '')
-  const tar = await tarDirectories(request.include, { pathRoots, exclude: [databaseFile], signal: context.signal })
+  const tar = await tarDirectories(request.include, {
+    pathRoots,
+    exclude: [databaseFile],
+    signal: context.signal,
+  })
   const [artifact, done] = await bothOrNeither(context.signal, (signal) => [
     storeArtifact(taking, 'files', 'tar', tar.stream satisfies Readable, signal),
     tar.done,

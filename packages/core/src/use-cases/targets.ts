@@ -1,6 +1,12 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import { CompressionSchema, IncludeSchema, LabelsSchema, NameSchema, VerificationLevelSchema } from '../contract/requests.ts'
+import {
+  CompressionSchema,
+  IncludeSchema,
+  LabelsSchema,
+  NameSchema,
+  VerificationLevelSchema,
+} from '../contract/requests.ts'
 import { requireName } from '../domain/names.ts'
 import type { Target } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
@@ -9,7 +15,11 @@ import type { WorkDeps } from '../ports/work.ts'
 import { TARGET_URL_PURPOSE } from './accept.ts'
 import { driverOfTarget } from './target-driver.ts'
 
-const UrlSchema = Type.String({ minLength: 1, maxLength: 8192, description: 'URL of the database; kept sealed' })
+const UrlSchema = Type.String({
+  minLength: 1,
+  maxLength: 8192,
+  description: 'URL of the database; kept sealed',
+})
 const TargetOptionsSchema = Type.Object(
   {
     include: Type.Optional(IncludeSchema),
