@@ -209,7 +209,9 @@ async function describe(
   const { deps, storage, backup, request, context } = taking
   const startedAt = context.operation.startedAt ?? isoNow(deps.clock)
   const recordCount = Object.values(summary.rowCounts).reduce((sum, count) => sum + count, 0)
-  const smaller = shrinkage(await deps.catalog.backups.latest(backup.target), { ...summary, recordCount })
+  const usable = { target: backup.target, status: 'completed' } as const
+  const { items: previous } = await deps.catalog.backups.list(usable, { limit: 200, cursor: null })
+  const smaller = shrinkage(previous, { sizeBytes: summary.sizeBytes, recordCount })
   const draft = {
     formatVersion: 1 as const,
     id: backup.id,
