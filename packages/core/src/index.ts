@@ -53,6 +53,8 @@ export {
   artifactName,
   backupPrefix,
   manifestKey,
+  requireFolder,
+  requireKey,
   restoreNotesKey,
   stateKey,
 } from './domain/object-keys.ts'

@@ -48,3 +48,25 @@ export function artifactName(
   if (!ARTIFACT_NAME.test(name)) throw new AppError('INVALID_REQUEST', 'not the name of an artifact')
   return name
 }
+
+const LONGEST_KEY = 1024
+const LONGEST_SEGMENT = 255
+const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+/**
+ * Returns the key, or throws INVALID_REQUEST. Keys are few enough characters to mean the same on every kind of
+ * storage; no segment begins with a dot, so that a storage may keep files of its own.
+ */
+export function requireKey(key: string): string {
+  if (key.length <= LONGEST_KEY && key.split('/').every(isSegment)) return key
+  throw new AppError('INVALID_REQUEST', 'not a valid key of a stored object')
+}
+
+/** Like {@link requireKey} for a folder: empty for all, with or without a `/` at the end. Returns it without. */
+export function requireFolder(prefix: string): string {
+  return prefix === '' ? '' : requireKey(prefix.replace(/\/$/, ''))
+}
+
+function isSegment(segment: string): boolean {
+  return segment.length <= LONGEST_SEGMENT && SEGMENT.test(segment)
+}
