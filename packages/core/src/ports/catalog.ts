@@ -209,7 +209,10 @@ export interface OperationStore {
   setJournal(held: HeldLock, journal: string | null): Promise<void>
   /** Ends the operation and frees the lock, in one transaction. Returns who goes next. */
   end(held: HeldLock, end: OperationEnd): Promise<NextInLine | null>
-  /** Back to `queued` without counting the attempt (hand-back) or after a failure that may heal. Frees the lock. */
+  /**
+   * Back to `queued` without counting the attempt (hand-back) or after a failure that may heal. Frees the lock.
+   * Out of line for `notBeforeMs` from now on: until then others may go first, unless it has a journal.
+   */
   handBack(
     held: HeldLock,
     options: { readonly countAttempt: boolean; readonly notBeforeMs: number },
