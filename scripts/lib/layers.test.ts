@@ -49,12 +49,8 @@ async function violations(path: string, text: string): Promise<readonly string[]
 
 describe('the layer rules', () => {
   it.each([
-    ['packages/core/src/a.ts', `import { Pool } from 'pg'`, 'core imports node:* and typebox only'],
-    [
-      'packages/core/src/a.ts',
-      `import type { X } from '@holdfast/queue'`,
-      'core imports node:* and typebox only',
-    ],
+    ['packages/core/src/a.ts', `import { Pool } from 'pg'`, 'core imports node:*'],
+    ['packages/core/src/a.ts', `import type { X } from '@holdfast/queue'`, 'core imports node:*'],
     ['packages/catalog/src/a.ts', `import { q } from '@holdfast/queue'`, 'adapters import core only'],
     ['packages/catalog/src/a.ts', `export { q } from '@holdfast/queue'`, 'adapters import core only'],
     ['packages/catalog/src/a.ts', `export * from '@holdfast/queue'`, 'adapters import core only'],

@@ -5,6 +5,8 @@ import { importsOf } from './imports.ts'
 
 const SCOPE = '@holdfast/'
 const ADAPTERS = ['catalog', 'drivers', 'queue', 'storage']
+/** All that core may need besides Node.js: the schema library, and the format of included directories. */
+const CORE_LIBRARIES = ['typebox', 'tar-stream']
 /** The files of an app that put it together: its parts list and its start. */
 const COMPOSERS = ['compose.ts', 'main.ts']
 const SOURCES = [
@@ -66,8 +68,8 @@ const LAYER_RULES: readonly Rule[] = [
 
   function coreStandsAlone(from, { packageName }) {
     if (from.kind !== 'package' || from.name !== 'core' || from.isTest || packageName === null) return null
-    const isAllowed = packageName.startsWith('node:') || packageName === 'typebox'
-    return isAllowed ? null : 'core imports node:* and typebox only'
+    const isAllowed = packageName.startsWith('node:') || CORE_LIBRARIES.includes(packageName)
+    return isAllowed ? null : `core imports node:* and ${CORE_LIBRARIES.join(', ')} only`
   },
 
   function packagesPointToCore(from, what) {
