@@ -48,8 +48,8 @@ export class PartialFile {
 
   /** False if a folder vanished, which whoever deletes the last object in it removes. */
   async #bring(key: string, place: string, how: 'link' | 'replace'): Promise<boolean> {
-    await makeFolders(this.#root, key)
     try {
+      await makeFolders(this.#root, key)
       if (how === 'replace') await rename(this.#path, place)
       else await link(this.#path, place)
       return true

@@ -1,0 +1,23 @@
+/** Keys that no storage may accept: they lead elsewhere, hide, or mean something else on another kind of storage. */
+export const HOSTILE_KEYS: readonly string[] = [
+  '',
+  '/',
+  '/etc/passwd',
+  '../outside',
+  'shop/../../outside',
+  'shop/..',
+  'shop/./data',
+  'shop//data',
+  'shop/data/',
+  'shop/\0data',
+  'shop/da\nta',
+  'shop\\..\\data',
+  'shop/.hidden',
+  '.partial/x',
+  '.holdfast-storage.json',
+  'shop/%2e%2e/data',
+  'shop/dätä',
+  `shop/${'x'.repeat(256)}`,
+  Array.from({ length: 600 }, () => 'ab').join('/'),
+  'x'.repeat(5000),
+]
