@@ -1,2 +1,5 @@
+export { loadOrCreateMasterKey, parseMasterKey } from './master-key.ts'
 export type { OpenCatalogOptions } from './open-catalog.ts'
 export { openCatalog } from './open-catalog.ts'
+export { createSeal } from './seal.ts'
+export { createManifestSigner } from './signer.ts'

@@ -12,7 +12,7 @@ const NAMES = ['initdb', 'postgres', 'createdb'] as const
 
 /** Finds all of them in one directory: on PATH, or where distributions keep them beside it, newest first. */
 export async function findPostgresPrograms(): Promise<PostgresPrograms> {
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '')
+  const onPath = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '')
   const debian = (await versionsIn('/usr/lib/postgresql')).map(
     (version) => `/usr/lib/postgresql/${version}/bin`,
   )
