@@ -26,10 +26,18 @@ export function createSqlCatalog(session: Session): SqlCatalog {
     schedules: createScheduleStore(session),
     stats: () => readStats(session),
     knowStorage: (name, id) => knowStorage(session, name, id),
+    knownStorage: (name) => knownStorage(session, name),
     async ping() {
       await session.run((db) => sql`select 1`.execute(db))
     },
   }
+}
+
+async function knownStorage(session: Session, name: string): Promise<string | null> {
+  const known = await session.run((db) =>
+    db.selectFrom('storages').select('id').where('name', '=', name).executeTakeFirst(),
+  )
+  return known?.id ?? null
 }
 
 async function knowStorage(session: Session, name: string, id: string): Promise<void> {

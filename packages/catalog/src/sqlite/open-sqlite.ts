@@ -43,6 +43,7 @@ function assemble(thread: ThreadClient, call: CallByPath): Catalog {
     id: thread.catalogId,
     stats: () => call('stats', []),
     knowStorage: (name: string, id: string) => call('knowStorage', [name, id]),
+    knownStorage: (name: string) => call('knownStorage', [name]),
     ping: () => call('ping', []),
     close: () => thread.close(),
   }

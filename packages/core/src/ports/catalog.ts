@@ -290,6 +290,8 @@ export interface Catalog {
   stats(): Promise<CatalogStats>
   /** Remembers a storage's id under its name, or rejects with STORAGE_MISMATCH if another id is known. */
   knowStorage(name: string, id: string): Promise<void>
+  /** The id of the storage that is known by this name; null before its first use. */
+  knownStorage(name: string): Promise<string | null>
   ping(): Promise<void>
   close(): Promise<void>
 }
