@@ -1,4 +1,4 @@
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OPERATION_TYPES } from './domain/operation.ts'
 
@@ -159,9 +159,19 @@ function urlOf(text: string, protocols: readonly string[]): string | undefined {
 
 function catalogFrom(text: string, cwd: string): string | undefined {
   if (!text.startsWith('sqlite:')) return urlOf(text, ['postgres:', 'postgresql:'])
-  const path = text.slice('sqlite:'.length).replace(/^\/+/, '/')
-  if (path === '' || path.endsWith('/') || path.includes('\0')) return undefined
-  return `sqlite:${isAbsolute(path) ? path : join(cwd, path)}`
+  const path = sqlitePathFrom(text.slice('sqlite:'.length))
+  return path === undefined ? undefined : `sqlite:${resolve(cwd, path)}`
+}
+
+/** A path as it is, or `//` and an absolute one that is percent-encoded, like the URL of a target. */
+function sqlitePathFrom(text: string): string | undefined {
+  try {
+    const path = text.startsWith('///') ? decodeURIComponent(text.slice(2)) : text
+    const isFile = path !== '' && !path.startsWith('//') && !path.startsWith(':') && !path.endsWith('/')
+    return isFile && path.trim() === path && !path.includes('\0') ? path : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function storageFrom(text: string): string | undefined {

@@ -86,8 +86,8 @@ describe('loadConfiguration', () => {
     expect(loadConfiguration({ HOLDFAST_CATALOG_URL: 'sqlite:my.db' }, CWD).catalogUrl).toBe(
       'sqlite:/srv/holdfast/my.db',
     )
-    expect(loadConfiguration({ HOLDFAST_CATALOG_URL: 'sqlite:///my.db' }, CWD).catalogUrl).toBe(
-      'sqlite:/my.db',
+    expect(loadConfiguration({ HOLDFAST_CATALOG_URL: 'sqlite:///my%2520.db' }, CWD).catalogUrl).toBe(
+      'sqlite:/my%20.db',
     )
   })
 
@@ -129,6 +129,9 @@ describe('loadConfiguration', () => {
     ['HOLDFAST_CATALOG_URL', 'sqlite:'],
     ['HOLDFAST_CATALOG_URL', 'sqlite:/data/'],
     ['HOLDFAST_CATALOG_URL', 'postgres:'],
+    ['HOLDFAST_CATALOG_URL', 'sqlite://host/path'],
+    ['HOLDFAST_CATALOG_URL', 'sqlite:///%zz'],
+    ['HOLDFAST_CATALOG_URL', 'sqlite::memory:'],
     ['HOLDFAST_STORAGE_URL', 'file://host/path'],
     ['HOLDFAST_STORAGE_URL', 'file:relative'],
     ['HOLDFAST_STORAGE_URL', 'file:///a%00b'],
@@ -194,7 +197,7 @@ describe('secrets from files', () => {
         HOLDFAST_API_KEY_FILE: file,
         HOLDFAST_REDIS_URL_FILE: join(directory, 'missing'),
         HOLDFAST_MASTER_KEY_FILE: file,
-      }).sort(),
+      }).toSorted(),
     ).toEqual([
       'HOLDFAST_API_KEY and HOLDFAST_API_KEY_FILE must not both be set',
       'HOLDFAST_MASTER_KEY_FILE must be the path of a readable file',
