@@ -1,0 +1,5 @@
+export type { Api, ApiDeps } from './app.ts'
+export { buildApp } from './app.ts'
+export { createLog } from './log.ts'
+export type { RunningServer, ServerOptions } from './server.ts'
+export { startServer } from './server.ts'
