@@ -1,7 +1,7 @@
 // node scripts/run.mjs FILE [ARGUMENTS]: prepares this checkout as far as FILE needs it, then runs FILE on the right
 // Node.js with this terminal, passes signals on, and ends as it ends. Runs on any Node.js from 18 up.
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import { runToEnd } from './setup/foreground.mjs'
 import { extendPath, ROOT } from './setup/paths.mjs'
 import { FOR_SERVICE, FOR_TESTS, prepare } from './setup/prepare.mjs'
@@ -19,16 +19,16 @@ const NEEDED_BY = {
 const NPM_NOISE = /^(npm_|INIT_CWD$|NODE$|COLOR$)/
 
 const [file, ...args] = process.argv.slice(2)
-if (file === undefined || !existsSync(join(ROOT, file))) {
+if (file === undefined || !existsSync(resolve(ROOT, file))) {
   process.stderr.write(
     `usage: node scripts/run.mjs FILE [ARGUMENTS]\n${file ? `no such file: ${file}\n` : ''}`,
   )
   process.exit(2)
 }
 
-const { node } = await prepare(programsFor(file))
+const { node } = await prepare(programsFor(relative(ROOT, resolve(ROOT, file))))
 const own = Object.entries(process.env).filter(([name]) => !NPM_NOISE.test(name))
-await runToEnd(node, [join(ROOT, file), ...args], {
+await runToEnd(node, [resolve(ROOT, file), ...args], {
   ...Object.fromEntries(own),
   PATH: extendPath(process.env.PATH, dirname(node)),
 })

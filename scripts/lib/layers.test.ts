@@ -69,6 +69,11 @@ describe('the layer rules', () => {
       `import { x } from './testing/fake.ts'`,
       'only tests import what is for tests',
     ],
+    [
+      'packages/catalog/src/a.ts',
+      `import { x } from '@holdfast/core/testing'`,
+      'only tests import what is for',
+    ],
     ['apps/api/src/routes/a.ts', `import { x } from '@holdfast/catalog'`, 'only compose.ts and main.ts'],
     ['apps/api/src/routes/a.ts', `import type { X } from '@holdfast/catalog'`, 'only compose.ts and main.ts'],
     [
@@ -103,6 +108,12 @@ describe('the layer rules', () => {
       `import { AppError } from '@holdfast/core'; import { x } from '../x.ts'`,
     ],
     ['packages/catalog/src/a.test.ts', `import { it } from 'vitest'; import { x } from '@holdfast/testing'`],
+    ['packages/catalog/src/testing/a.ts', `import { x } from '@holdfast/testing'`],
+    ['packages/catalog/src/a.test.ts', `import { x } from '../fixtures/x.ts'`],
+    [
+      'packages/catalog/fixtures/x.ts',
+      `import { x } from '@holdfast/testing'; import y from '../package.json'`,
+    ],
     ['packages/client/src/a.ts', `import type { X } from '@holdfast/core'`],
     ['packages/drivers/src/mysql/a.ts', `import { x } from '../tool/x.ts'`],
     ['packages/drivers/src/index.ts', `import { x } from './sqlite/x.ts'`],

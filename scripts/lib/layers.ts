@@ -8,14 +8,10 @@ const ADAPTERS = ['catalog', 'drivers', 'queue', 'storage']
 /** All that core may need besides Node.js: the schema library, and the format of included directories. */
 const CORE_LIBRARIES = ['typebox', 'tar-stream']
 /** The files of an app that put it together: its parts list and its start. */
-const COMPOSERS = ['compose.ts', 'main.ts']
-const SOURCES = [
-  'packages/*/src/**/*.ts',
-  'apps/*/src/**/*.ts',
-  'tests/**/*.ts',
-  'bench/**/*.ts',
-  'scripts/**/*.ts',
-]
+const COMPOSERS = ['src/compose.ts', 'src/main.ts']
+const IS_FOR_TESTS = /\.test\.ts$|\/testing(\/|$)/
+const SOURCES = ['packages', 'apps', 'tests', 'bench', 'scripts'].map((directory) => `${directory}/**/*.ts`)
+const NO_SOURCES = ['**/node_modules/**', '**/dist/**']
 
 /** Where a file stands in the architecture. */
 interface Place {
@@ -23,7 +19,7 @@ interface Place {
   readonly kind: 'package' | 'app' | 'other'
   /** Of a package or an app. */
   readonly name: string
-  /** Inside its `src`. */
+  /** Inside its directory. */
   readonly inner: string
   readonly isTest: boolean
 }
@@ -34,7 +30,7 @@ type Rule = (from: Place, what: Import) => string | null
 /** Every import that breaks the architecture, one line each, with the rule it breaks. */
 export function findLayerViolations(root: string): readonly string[] {
   const rules: readonly Rule[] = [...LAYER_RULES, declarationRule(root)]
-  const violations = SOURCES.flatMap((pattern) => globSync(pattern, { cwd: root }))
+  const violations = SOURCES.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: NO_SOURCES }))
     .sort()
     .flatMap((path) => {
       const from = placeOf(path)
@@ -49,9 +45,10 @@ export function findLayerViolations(root: string): readonly string[] {
 }
 
 function placeOf(path: string): Place {
-  const [, group, name = '', inner = path] = /^(packages|apps)\/([^/]+)\/src\/(.*)$/.exec(path) ?? []
+  const [, group, name = '', inner = path] = /^(packages|apps)\/([^/]+)\/(.*)$/.exec(path) ?? []
   const kind = group === 'packages' ? 'package' : group === 'apps' ? 'app' : 'other'
-  return { path, kind, name, inner, isTest: kind === 'other' || path.endsWith('.test.ts') }
+  const isTest = kind === 'other' || !inner.startsWith('src/') || IS_FOR_TESTS.test(inner)
+  return { path, kind, name, inner, isTest }
 }
 
 /** The workspace that an import by name leads to: `catalog` for `@holdfast/catalog`. */
@@ -104,9 +101,9 @@ const LAYER_RULES: readonly Rule[] = [
     return 'an engine does not import another engine'
   },
 
-  function productionIsNoTest(from, { file }) {
-    if (from.isTest || file === null) return null
-    return /(\.test\.ts$)|(\/testing\/)/.test(file) ? 'only tests import what is for tests' : null
+  function productionIsNoTest(from, { file, specifier }) {
+    if (from.isTest || from.name === 'testing') return null
+    return IS_FOR_TESTS.test(file ?? specifier) ? 'only tests import what is for tests' : null
   },
 ]
 
@@ -120,7 +117,7 @@ function declarationRule(root: string): Rule {
   const known = new Map<string, { own: ReadonlySet<string>; forTests: ReadonlySet<string> }>()
   return function isDeclared(from, { packageName }) {
     if (packageName === null || packageName.startsWith('node:')) return null
-    const home = from.kind === 'other' ? '.' : from.path.slice(0, -from.inner.length - '/src'.length)
+    const home = from.kind === 'other' ? '.' : from.path.slice(0, -from.inner.length - '/'.length)
     const { own, forTests } = known.get(home) ?? declared(root, home)
     known.set(home, { own, forTests })
     if (own.has(packageName)) return null

@@ -1,7 +1,7 @@
 import { findProgram, TOOLS } from './paths.mjs'
 import { SetupProblem } from './problem.mjs'
 import { installRedisWrapper } from './redis-in-docker.mjs'
-import { commandFor, findManager, installPackages, reasonOf } from './system-installer.mjs'
+import { commandFor, findManager, installPackages } from './system-installer.mjs'
 
 /** @typedef {import('./system-installer.mjs').ManagerName} ManagerName */
 
@@ -14,6 +14,14 @@ import { commandFor, findManager, installPackages, reasonOf } from './system-ins
  * @property {readonly string[]} services what the packages would start
  * @property {string} otherwise what a person can do instead of installing it
  * @property {boolean} [optional] without it some checks are less thorough, that is all
+ */
+
+/**
+ * @typedef {object} EnsureOptions
+ * @property {string} path where to look for programs
+ * @property {(line: string) => void} say
+ * @property {string} [tools] where a stand-in may be put
+ * @property {string} [policyPath] the file that Debian's packages ask before they start a service
  */
 
 /** @param {string} name */
@@ -82,11 +90,12 @@ export const PROGRAMS = {
  * by Docker. Otherwise says exactly what to install. Starts nothing and stops nothing.
  *
  * @param {Program} program
- * @param {{ path: string, say: (line: string) => void, tools?: string }} options
+ * @param {EnsureOptions} options
  */
-export async function ensureProgram(program, { path, say, tools = TOOLS }) {
+export async function ensureProgram(program, options) {
+  const { path, say, tools = TOOLS } = options
   if (findProgram(program.names, path, program.directories) !== null) return
-  const tried = await tryToInstall(program, path, say)
+  const tried = await tryToInstall(program, options)
   if (findProgram(program.names, path, program.directories) !== null) return
   if (program === PROGRAMS.redis) {
     tried.push(...(await installRedisWrapper({ path, say, tools })))
@@ -99,11 +108,10 @@ export async function ensureProgram(program, { path, say, tools = TOOLS }) {
 
 /**
  * @param {Program} program
- * @param {string} path
- * @param {(line: string) => void} say
+ * @param {EnsureOptions} options
  * @returns {Promise<string[]>} why it did not work
  */
-async function tryToInstall(program, path, say) {
+async function tryToInstall(program, { path, say, policyPath }) {
   const manager = await findManager(path)
   if (manager === null) return ['no package manager that this script knows was found']
   if (!manager.permitted) {
@@ -113,11 +121,12 @@ async function tryToInstall(program, path, say) {
   const alternatives = program.packages[manager.name]
   say(`installing ${program.title} with ${manager.name} (its service is not started)`)
   try {
-    await installPackages(manager, alternatives, program.services)
+    const daemons = { services: program.services, ...(policyPath === undefined ? {} : { policyPath }) }
+    await installPackages(manager, alternatives, daemons)
     return []
   } catch (error) {
     if (!(error instanceof SetupProblem)) throw error
-    return reasonOf(error)
+    return error.message.split('\n').map((line) => line.trim())
   }
 }
 

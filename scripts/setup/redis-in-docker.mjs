@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { lastLines, runCommand } from './command.mjs'
 import { findProgram } from './paths.mjs'
 
-const IMAGE = 'redis:7.4.7-bookworm'
+const IMAGE = 'redis:7.4-bookworm'
 
 /**
  * Stands in for the program: runs Redis in the foreground in a container that is gone when it ends. It shares the

@@ -2,7 +2,7 @@ import { lastLines, runCommand } from './command.mjs'
 import { disableServices, withoutDaemons } from './debian-services.mjs'
 import { throwIfInterrupted, uninterrupted } from './interrupts.mjs'
 import { findProgram } from './paths.mjs'
-import { messageOf, SetupProblem } from './problem.mjs'
+import { SetupProblem } from './problem.mjs'
 
 /** @typedef {'apt-get' | 'dnf' | 'apk' | 'pacman' | 'brew'} ManagerName */
 
@@ -82,14 +82,14 @@ async function privilegePrefix(name, path) {
  *
  * @param {Manager} manager one that is permitted
  * @param {readonly (readonly string[])[]} alternatives lists of packages of which one is enough
- * @param {readonly string[]} services the services that these packages bring along
+ * @param {{ services: readonly string[], policyPath?: string }} daemons the services that these packages bring along
  * @returns {Promise<void>} rejects with what the package manager said
  */
-export async function installPackages(manager, alternatives, services) {
+export async function installPackages(manager, alternatives, daemons) {
   await uninterrupted(async () => {
     if (manager.name !== 'apt-get') return await install(manager, alternatives)
-    await withoutDaemons({ asRoot: manager.asRoot, services }, () => install(manager, alternatives))
-    await disableServices(manager.asRoot, services)
+    await withoutDaemons({ asRoot: manager.asRoot, ...daemons }, () => install(manager, alternatives))
+    await disableServices(manager.asRoot, daemons.services)
   })
   throwIfInterrupted()
 }
@@ -135,12 +135,4 @@ async function install(manager, alternatives) {
 export function commandFor(name, packages) {
   const verb = name === 'pacman' ? '-S' : name === 'apk' ? 'add' : 'install'
   return `${name === 'brew' ? '' : 'sudo '}${name} ${verb} ${packages.join(' ')}`
-}
-
-/**
- * @param {unknown} error
- * @returns {string[]}
- */
-export function reasonOf(error) {
-  return messageOf(error).split('\n')
 }
