@@ -26,6 +26,7 @@ export {
   VerifyBody,
 } from './contract/requests.ts'
 export { validate } from './contract/validate.ts'
+export { describeError } from './describe-error.ts'
 export type { ApiKey, AuditEntry, Role, Schedule } from './domain/access.ts'
 export { allows, ROLES } from './domain/access.ts'
 export type {
@@ -167,6 +168,7 @@ export type { StorageRegistryDeps } from './use-cases/storage-registry.ts'
 export { createStorageRegistry } from './use-cases/storage-registry.ts'
 export type { SweepGrace } from './use-cases/sweep.ts'
 export { sweep } from './use-cases/sweep.ts'
+export { lockKeyOf } from './use-cases/target-driver.ts'
 export {
   changeTarget,
   checkTarget,

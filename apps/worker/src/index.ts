@@ -1,0 +1,2 @@
+export type { RunningWorker } from './compose.ts'
+export { compose } from './compose.ts'
