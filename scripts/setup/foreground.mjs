@@ -1,6 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { STOP_SIGNALS } from './interrupts.mjs'
-import { findProgram } from './paths.mjs'
+import { tieToParent } from './tie-to-parent.mjs'
 
 /** Ctrl-C under `npm run` comes twice: from the terminal and passed on by npm. A person is slower than this. */
 const SAME_SIGNAL_MS = 1_000
@@ -17,7 +17,7 @@ const SAME_SIGNAL_MS = 1_000
  * @returns {Promise<never>}
  */
 export async function runToEnd(file, args, env) {
-  const [program = file, ...before] = [...tieToParent(env.PATH ?? ''), file]
+  const [program = file, ...before] = [...tieToParent('TERM', env.PATH ?? ''), file]
   const child = spawn(program, [...before, ...args], { stdio: 'inherit', env, detached: true })
 
   /** @type {{ signal: NodeJS.Signals, at: number } | null} */
@@ -41,19 +41,4 @@ export async function runToEnd(file, args, env) {
   for (const signal of passedOn) process.off(signal, passOn)
   if (end.signal !== null) process.kill(process.pid, end.signal)
   process.exit(end.code ?? 1)
-}
-
-/**
- * The words before a command that make Linux send it SIGTERM when its parent dies; none where that is not to be had.
- *
- * @param {string} path
- * @returns {string[]}
- */
-function tieToParent(path) {
-  if (process.platform !== 'linux') return []
-  const setpriv = findProgram(['setpriv'], path)
-  if (setpriv === null) return []
-  const words = [setpriv, '--pdeathsig', 'TERM']
-  // the setpriv of small systems does not know this option
-  return spawnSync(words[0] ?? '', [...words.slice(1), 'true'], { stdio: 'ignore' }).status === 0 ? words : []
 }

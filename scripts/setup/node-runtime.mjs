@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { lastLines, runCommand } from './command.mjs'
 import { withLock } from './lock.mjs'
-import { findNpm, npmEnvironment } from './npm.mjs'
+import { installFromLock } from './npm.mjs'
 import { entriesOf, expand, isExecutable, TOOLS } from './paths.mjs'
 import { SetupProblem } from './problem.mjs'
 
@@ -122,17 +122,12 @@ async function fetchPackage(workspace, name, sum) {
   }
   writeFileSync(join(workspace, 'package.json'), JSON.stringify(manifest))
   writeFileSync(join(workspace, 'package-lock.json'), JSON.stringify(lock))
-  const npm = await findNpm(process.execPath)
-  const { code, output } = await runCommand(npm.file, [...npm.args, 'ci', '--workspaces=false'], {
-    cwd: workspace,
-    env: npmEnvironment(process.execPath),
+  await installFromLock({
+    directory: workspace,
+    node: process.execPath,
+    failure: `could not fetch Node.js ${PINNED_VERSION}`,
+    advice: () => ['Check the network, or:', ...adviceToInstall()],
   })
-  if (code === 0 && existsSync(join(workspace, 'node_modules', name, 'bin', 'node'))) return
-  throw new SetupProblem(`could not fetch Node.js ${PINNED_VERSION}: npm said`, [
-    ...lastLines(output),
-    'Check the network, or:',
-    ...adviceToInstall(),
-  ])
 }
 
 /** @param {string} node */

@@ -1,7 +1,8 @@
 import { basename, dirname } from 'node:path'
-import { runCommand } from './command.mjs'
+import { lastLines, runCommand } from './command.mjs'
 import { extendPath, findProgram, resolveLinks } from './paths.mjs'
 import { SetupProblem } from './problem.mjs'
+import { tieToParent } from './tie-to-parent.mjs'
 
 /** @typedef {{ file: string, args: readonly string[] }} NpmCommand */
 
@@ -12,7 +13,7 @@ import { SetupProblem } from './problem.mjs'
  * @param {string} node
  * @returns {Promise<NpmCommand>}
  */
-export async function findNpm(node) {
+async function findNpm(node) {
   const program = findProgram(['npm'], extendPath(process.env.PATH))
   const candidates = []
   for (const script of [process.env.npm_execpath ?? null, program && resolveLinks(program)]) {
@@ -28,6 +29,25 @@ export async function findNpm(node) {
   throw new SetupProblem('npm was not found', [
     'Install the npm that belongs to your Node.js, then try again.',
   ])
+}
+
+/**
+ * Installs what the lock file in a directory says. Rejects with what npm said, followed by the advice.
+ *
+ * @param {{ directory: string, node: string, failure: string, advice: (output: string) => string[] }} options
+ */
+export async function installFromLock({ directory, node, failure, advice }) {
+  const npm = await findNpm(node)
+  const env = npmEnvironment(node)
+  // an npm that outlived a killed set-up would work in the same directory as the next one
+  const [file = npm.file, ...args] = [...tieToParent('KILL', env.PATH ?? ''), npm.file, ...npm.args]
+  const { code, output } = await runCommand(file, [...args, 'ci'], {
+    cwd: directory,
+    env,
+  })
+  if (code === 0) return
+  const lines = lastLines(output, 200).filter((line) => !line.startsWith('npm warn'))
+  throw new SetupProblem(`${failure}: npm said`, [...lines.slice(0, 8), ...advice(output)])
 }
 
 /** What `npm run` tells its own script about itself. */

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { lastLines, runCommand } from './command.mjs'
 import { withLock } from './lock.mjs'
-import { findNpm, npmEnvironment } from './npm.mjs'
+import { installFromLock } from './npm.mjs'
 import { entriesOf } from './paths.mjs'
-import { SetupProblem } from './problem.mjs'
 
 /**
  * @typedef {object} LockedPackage
@@ -28,7 +26,8 @@ export async function ensurePackages({ root, node, say }) {
     async () => {
       if (isUpToDate(root)) return
       say('installing packages (npm ci)')
-      await install(root, node)
+      const failure = 'could not install the packages'
+      await installFromLock({ directory: root, node, failure, advice: adviceAfter })
       writeStamp(root)
     },
     { onWait: (pid) => say(`waiting for another set-up in this checkout (process ${pid})`) },
@@ -43,25 +42,11 @@ function isUpToDate(root) {
   return true
 }
 
-/**
- * @param {string} root
- * @param {string} node
- */
-async function install(root, node) {
-  const npm = await findNpm(node)
-  const { code, output } = await runCommand(npm.file, [...npm.args, 'ci'], {
-    cwd: root,
-    env: npmEnvironment(node),
-    timeoutMs: 15 * 60_000,
-  })
-  if (code === 0) return
-  const changed = /\bEUSAGE\b/.test(output)
-    ? ['package.json and package-lock.json disagree: run `npm install` once, then try again.']
+/** @param {string} output */
+function adviceAfter(output) {
+  return /\bEUSAGE\b/.test(output)
+    ? ['The lock file does not fit: run `npm install` once, then try again.']
     : ['Check the network and the free space, then try again.']
-  throw new SetupProblem('could not install the packages: npm ci said', [
-    ...lastLines(output, 12),
-    ...changed,
-  ])
 }
 
 /**

@@ -96,7 +96,7 @@ describe('the packages', () => {
   it('say what to do when the lock file does not fit', async () => {
     write('apps/two/package.json', { name: 'two', version: '1.0.0' })
     const message = await ensure().catch(String)
-    expect(message).toContain('could not install the packages: npm ci said')
+    expect(message).toContain('could not install the packages: npm said')
     expect(message).toContain('run `npm install` once')
     expect(existsSync(join(root, 'node_modules', '.holdfast-stamp'))).toBe(false)
   })
