@@ -1,0 +1,125 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeDatabase, rowsOf } from './support/databases.ts'
+import type { System } from './support/system.ts'
+import { carryOut, sqliteUrl, startSystem } from './support/system.ts'
+
+describe('the service', () => {
+  let system: System
+  let file: string
+
+  beforeAll(async () => {
+    system = await startSystem()
+    file = join(system.directory, 'shop.db')
+    makeDatabase(file, 'item', 1000)
+    const added = await system.call('POST', '/v1/targets', { name: 'shop', url: sqliteUrl(file) })
+    expect(added.status).toBe(201)
+  })
+
+  afterAll(() => system.stop())
+
+  it('backs up, drills, restores elsewhere, and shows each step', async () => {
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', verify: 'restore' })
+    expect(backup).toMatchObject({ type: 'backup', state: 'completed', error: null })
+    const { body: listed } = await system.call('GET', '/v1/backups/latest?target=shop')
+    expect(listed).toMatchObject({
+      id: backup.backupId,
+      status: 'completed',
+      recordCount: 1000,
+      rowCounts: { orders: 1000 },
+      verification: { level: 'restore', valid: true },
+    })
+
+    const verified = await carryOut(system, `/v1/backups/${listed.id}/verify`, { level: 'restore' })
+    expect(verified).toMatchObject({ state: 'completed', result: { verification: { valid: true } } })
+
+    const copy = join(system.directory, 'copy.db')
+    const restored = await carryOut(system, `/v1/backups/${listed.id}/restore`, {
+      into: { url: sqliteUrl(copy) },
+      dryRun: false,
+    })
+    expect(restored).toMatchObject({
+      state: 'completed',
+      result: { recordsRestored: 1000, filesRestored: 0, restoredFrom: listed.id, replaced: null },
+    })
+    expect(rowsOf(copy)).toEqual(rowsOf(file))
+  })
+
+  it('replaces live data only when told to, keeps it aside, and brings it back', async () => {
+    const before = rowsOf(file)
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'before the change' })
+    change(file)
+    const after = rowsOf(file)
+    const path = `/v1/backups/${backup.backupId}/restore`
+
+    const dry = await carryOut(system, path, { into: { target: 'shop' } })
+    expect(dry.result).toMatchObject({ dryRun: true, requires: { overwrite: true, confirm: 'shop' } })
+    const unasked = await carryOut(system, path, { into: { target: 'shop' }, dryRun: false })
+    expect(unasked).toMatchObject({ state: 'failed', error: { code: 'DESTINATION_EXISTS' } })
+    const unconfirmed = await carryOut(system, path, {
+      into: { target: 'shop' },
+      dryRun: false,
+      overwrite: true,
+    })
+    expect(unconfirmed).toMatchObject({ state: 'failed', error: { code: 'CONFIRMATION_REQUIRED' } })
+    expect(rowsOf(file)).toEqual(after)
+
+    const consent = { into: { target: 'shop' }, dryRun: false, overwrite: true, confirm: 'shop' }
+    const restored = await carryOut(system, path, consent)
+    expect(restored.state).toBe('completed')
+    expect(rowsOf(file)).toEqual(before)
+
+    const undone = await carryOut(system, `/v1/operations/${restored.id}/undo`, undefined)
+    expect(undone).toMatchObject({ state: 'completed' })
+    expect(rowsOf(file)).toEqual(after)
+  })
+
+  it('stores included directories beside the database and restores both', async () => {
+    const uploads = join(system.directory, 'uploads')
+    await mkdir(join(uploads, 'deep'), { recursive: true })
+    await writeFile(join(uploads, 'a.txt'), 'one')
+    await writeFile(join(uploads, 'deep', 'b.bin'), Buffer.from([0, 255]))
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', include: [uploads] })
+    expect(backup).toMatchObject({ state: 'completed', result: { fileCount: 2 } })
+
+    const copy = join(system.directory, 'with-files.db')
+    const restored = await carryOut(system, `/v1/backups/${backup.backupId}/restore`, {
+      into: { url: sqliteUrl(copy) },
+      dryRun: false,
+      filesInto: join(system.directory, 'restored-files'),
+    })
+    expect(restored).toMatchObject({ state: 'completed', result: { filesRestored: 2 } })
+    expect(await readFile(join(system.directory, 'restored-files', 'uploads', 'a.txt'), 'utf8')).toBe('one')
+
+    await writeFile(join(uploads, 'a.txt'), 'two')
+    const consent = { into: { target: 'shop' }, dryRun: false, overwrite: true, confirm: 'shop' }
+    const inPlace = await carryOut(system, `/v1/backups/${backup.backupId}/restore`, consent)
+    expect(inPlace.state).toBe('completed')
+    expect(await readFile(join(uploads, 'a.txt'), 'utf8')).toBe('one')
+    await carryOut(system, `/v1/operations/${inPlace.id}/undo`, undefined)
+    expect(await readFile(join(uploads, 'a.txt'), 'utf8')).toBe('two')
+  })
+
+  it('deletes a backup with its objects and keeps a tombstone', async () => {
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'to be deleted' })
+    const deleted = await system.call('DELETE', `/v1/backups/${backup.backupId}`)
+    expect(deleted.status).toBe(200)
+    expect(deleted.body.bytesFreed).toBeGreaterThan(0)
+    const { body } = await system.call('GET', `/v1/backups/${backup.backupId}`)
+    expect(body.status).toBe('deleted')
+    const again = await carryOut(system, '/v1/backups', { target: 'shop', note: 'another' })
+    const refused = await system.call('POST', `/v1/backups/${backup.backupId}/restore`, {
+      into: { target: 'shop' },
+    })
+    expect(refused).toMatchObject({ status: 409, body: { code: 'BACKUP_NOT_USABLE' } })
+    expect(again.state).toBe('completed')
+  })
+})
+
+function change(path: string): void {
+  const database = new DatabaseSync(path)
+  database.exec("DELETE FROM orders WHERE id > 900; UPDATE orders SET item = 'changed' WHERE id < 10")
+  database.close()
+}
