@@ -29,8 +29,9 @@ if (file === undefined || !existsSync(resolve(ROOT, file))) {
 const { node } = await prepare(programsFor(relative(ROOT, resolve(ROOT, file))))
 const own = Object.entries(process.env).filter(([name]) => !NPM_NOISE.test(name))
 await runToEnd(node, [resolve(ROOT, file), ...args], {
-  ...Object.fromEntries(own),
-  PATH: extendPath(process.env.PATH, dirname(node)),
+  env: { ...Object.fromEntries(own), PATH: extendPath(process.env.PATH, dirname(node)) },
+  // npm hands signals on, but not its own death
+  endsWithParent: process.env.npm_lifecycle_event !== undefined,
 })
 
 /** @param {string} entry */

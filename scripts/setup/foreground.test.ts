@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 /** Starts a program as run.mjs does; it writes its id to `pid`, and each signal to `signals`. */
-async function run(program: string) {
+async function run(program: string, outer?: string) {
   const file = join(dir, 'entry.mjs')
   const preamble = `
     import { appendFileSync, writeFileSync } from 'node:fs'
@@ -32,8 +32,12 @@ async function run(program: string) {
   await writeFile(file, `${preamble}\n${program}\n${epilogue}`)
   const starter = `
     import { runToEnd } from ${JSON.stringify(MODULE)}
-    await runToEnd(process.execPath, [${JSON.stringify(file)}, 'an argument'], process.env)`
-  const parent = spawn(process.execPath, ['--input-type=module', '--eval', starter], {
+    await runToEnd(process.execPath, [${JSON.stringify(file)}, 'an argument'], {
+      env: process.env,
+      endsWithParent: true,
+    })`
+  const evaluate = outer === undefined ? [starter] : [outer, starter]
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', ...evaluate], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(parent, 'exit')
@@ -84,6 +88,20 @@ describe('a program in the foreground', () => {
     const { exited, pid } = await run('setInterval(() => {}, 1000)')
     process.kill(pid, 'SIGKILL')
     expect(await exited).toEqual([null, 'SIGKILL'])
+  })
+
+  it('is asked to end when our parent is killed', async () => {
+    const grandparent = `
+      import { spawn } from 'node:child_process'
+      spawn(process.execPath, ['--input-type=module', '--eval', process.argv[1]], { stdio: 'inherit' })`
+    const { parent, exited, pid } = await run(
+      `process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1000)`,
+      grandparent,
+    )
+    parent.kill('SIGKILL')
+    await exited
+    await until(() => !isAlive(pid))
+    expect(signals()).toBe('SIGTERM')
   })
 
   it('is asked to end when we are killed', async () => {
