@@ -116,9 +116,7 @@ function exitOf(child: ChildProcess, program: string): Promise<ToolExit> {
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => {})
   return new Promise((resolve, reject) => {
     child.once('error', (cause) => {
-      reject(
-        new AppError('TOOL_FAILED', `${program} could not be started`, { cause, hint: `install ${program}` }),
-      )
+      reject(notStarted(program, cause))
     })
     // 'close', not 'exit': only then has everything it printed been read
     child.once('close', (code, killedBy) => resolve({ code, killedBy, stderrTail }))
@@ -133,8 +131,14 @@ async function requireSuccess(
   const exit = await ending
   if (signal.aborted) throw cancellation(signal)
   if (exit.code === 0) return
+  // what shells and setpriv answer for a program that is not there
+  if (exit.code === 127) throw notStarted(program, new ToolFailure(exit))
   const how = exit.code === null ? `was ended by ${exit.killedBy}` : `exited with ${exit.code}`
   throw new AppError('TOOL_FAILED', `${program} ${how}`, { cause: new ToolFailure(exit) })
+}
+
+function notStarted(program: string, cause: unknown): AppError {
+  return new AppError('TOOL_FAILED', `${program} could not be started`, { cause, hint: `install ${program}` })
 }
 
 function killGroup(child: ChildProcess): void {

@@ -95,9 +95,14 @@ async function compressHere(
   const bytes = 'file' in source ? createReadStream(source.file, { highWaterMark: CHUNK_BYTES }) : source
   const counter = new HashCounter()
   const stage = compressor(codec, level)
-  await pipeline(stage === null ? [bytes, counter, into] : [bytes, counter, stage, into], { signal })
+  // it ends only when all is known to be right
+  await pipeline(stage === null ? [bytes, counter, into] : [bytes, counter, stage, into], {
+    end: false,
+    signal,
+  })
   const digest = counter.digest()
   if ('file' in source) requireSize(digest, source.sizeBytes)
+  into.end()
   return digest
 }
 

@@ -116,5 +116,10 @@ function corrupt(what: string, cause?: unknown): AppError {
 /** What decompressors throw says that the bytes are wrong; anything else is no fault of the bytes. */
 function asCorrupt(error: Error): Error {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === 'ERR_STREAM_PREMATURE_CLOSE') {
+    return new AppError('STORAGE_UNAVAILABLE', 'the storage stopped in the middle of an object', {
+      cause: error,
+    })
+  }
   return /^(Z_|ZSTD_)/.test(code) ? corrupt('it cannot be decompressed', error) : error
 }
