@@ -4,7 +4,7 @@ import type { DispatchDeps, WorkDeps } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
 import type { Queue } from 'bullmq'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 import { authenticate, stillAllowed } from './auth/authenticate.ts'
 import { auditChanges } from './http/audit.ts'
 import { handleError, sendProblem } from './http/error-handler.ts'
@@ -118,7 +118,8 @@ export async function buildApp(deps: ApiDeps): Promise<Api> {
 function createInstance(deps: ApiDeps): FastifyInstance {
   return Fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    // ours are logged by logRequests, without the query
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     bodyLimit: BODY_LIMIT_BYTES,

@@ -1,6 +1,6 @@
 // The API process: configured by the environment, stopped by SIGTERM.
 import type { Configuration } from '@holdfast/core'
-import { AppError, loadConfiguration } from '@holdfast/core'
+import { AppError, hasCode, loadConfiguration } from '@holdfast/core'
 import closeWithGrace from 'close-with-grace'
 import { createLog } from './log.ts'
 import { startServer } from './server.ts'
@@ -29,8 +29,8 @@ async function run(configuration: Configuration): Promise<void> {
   } catch (error) {
     log.fatal({ err: error }, 'cannot start')
     if (error instanceof AppError) say(error)
-    process.exitCode =
-      error instanceof AppError && error.code === 'INVALID_CONFIGURATION' ? EXIT_CONFIGURATION : 1
+    // an open connection would keep a process alive that does nothing
+    process.exit(hasCode(error, 'INVALID_CONFIGURATION') ? EXIT_CONFIGURATION : 1)
   }
 }
 

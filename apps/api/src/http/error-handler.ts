@@ -69,7 +69,10 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
   const foreseen = toAppError(error)
   if (foreseen) {
     const status = foreseen.status ?? STATUS[foreseen.error.code]
-    request.log.info({ code: foreseen.error.code, err: foreseen.error }, 'request refused')
+    const { code, message, cause } = foreseen.error
+    // what the caller did wrong needs no stack; what is wrong with the service does
+    if (status < 500) request.log.info({ code, detail: message }, 'request refused')
+    else request.log.warn({ code, detail: message, err: cause ?? foreseen.error }, 'request failed')
     return sendProblem(request, reply, status, foreseen.error)
   }
   request.log.error({ err: error }, 'unexpected error')

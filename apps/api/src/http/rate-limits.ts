@@ -5,7 +5,7 @@ import { findPrincipal } from '../auth/principal.ts'
 
 const WINDOW_MS = 60_000
 /** Wrong or missing keys that one address may present in a minute; a valid key is never locked out by them. */
-const FAILURES_PER_MINUTE = 60
+const FAILURES_PER_MINUTE = 600
 
 /** Limits what one key may ask for; without a key, what one address may. */
 export async function limitRates(app: FastifyInstance, perMinute: number): Promise<void> {

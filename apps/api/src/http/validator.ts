@@ -22,7 +22,9 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   return (value: unknown) => {
     const candidate: unknown = httpPart === 'body' ? value : Value.Convert(schema, value)
     if (validator.Check(candidate)) return { value: candidate }
-    const problems = validator.Errors(candidate).slice(0, MOST_PROBLEMS)
+    // an unknown property is reported twice, once by its own name as 'schema is false'
+    const found = validator.Errors(candidate).filter((problem) => problem.keyword !== 'boolean')
+    const problems = found.slice(0, MOST_PROBLEMS)
     const texts = problems.map(
       (problem) => `${problem.instancePath || '/'} ${problem.message}${unknownNames(problem)}`,
     )
