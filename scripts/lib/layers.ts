@@ -9,6 +9,7 @@ const ADAPTERS = ['catalog', 'drivers', 'queue', 'storage']
 const CORE_LIBRARIES = ['typebox', 'tar-stream']
 /** The files of an app that put it together: its parts list and its start. */
 const COMPOSERS = ['src/compose.ts', 'src/main.ts']
+/** Tests, `testing` folders, and all of packages/testing. */
 const IS_FOR_TESTS = /\.test\.ts$|\/testing(\/|$)/
 const SOURCES = ['packages', 'apps', 'tests', 'bench', 'scripts'].map((directory) => `${directory}/**/*.ts`)
 const NO_SOURCES = ['**/node_modules/**', '**/dist/**']
@@ -47,7 +48,7 @@ export function findLayerViolations(root: string): readonly string[] {
 function placeOf(path: string): Place {
   const [, group, name = '', inner = path] = /^(packages|apps)\/([^/]+)\/(.*)$/.exec(path) ?? []
   const kind = group === 'packages' ? 'package' : group === 'apps' ? 'app' : 'other'
-  const isTest = kind === 'other' || !inner.startsWith('src/') || IS_FOR_TESTS.test(inner)
+  const isTest = kind === 'other' || !inner.startsWith('src/') || IS_FOR_TESTS.test(path)
   return { path, kind, name, inner, isTest }
 }
 
@@ -71,8 +72,8 @@ const LAYER_RULES: readonly Rule[] = [
 
   function packagesPointToCore(from, what) {
     const workspace = workspaceOf(what)
-    if (from.kind !== 'package' || from.isTest || workspace === null || workspace === 'core') return null
-    if (from.name === 'core') return null
+    const isFree = from.kind !== 'package' || (from.isTest && from.name !== 'testing')
+    if (isFree || from.name === 'core' || workspace === null || workspace === 'core') return null
     return ADAPTERS.includes(from.name)
       ? 'adapters import core only, never each other'
       : `packages/${from.name} may import core only`
@@ -102,7 +103,7 @@ const LAYER_RULES: readonly Rule[] = [
   },
 
   function productionIsNoTest(from, { file, specifier }) {
-    if (from.isTest || from.name === 'testing') return null
+    if (from.isTest) return null
     return IS_FOR_TESTS.test(file ?? specifier) ? 'only tests import what is for tests' : null
   },
 ]
