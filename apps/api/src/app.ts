@@ -10,6 +10,7 @@ import { auditChanges } from './http/audit.ts'
 import { handleError, sendProblem } from './http/error-handler.ts'
 import { acceptJsonOnly, BODY_LIMIT_BYTES } from './http/json-body.ts'
 import { logRequests } from './http/log-requests.ts'
+import { refuseUnknownQueries } from './http/nothing-else.ts'
 import { Problem } from './http/problem.ts'
 import { limitFailures, limitRates } from './http/rate-limits.ts'
 import type { RouteEntry } from './http/route-access.ts'
@@ -75,6 +76,7 @@ export async function buildApp(deps: ApiDeps): Promise<Api> {
   const app = createInstance(deps)
   const closing = closingSignal(app)
   const routes = tableOfRoutes(app)
+  refuseUnknownQueries(app)
   acceptJsonOnly(app)
   app.setValidatorCompiler(compileValidator)
   app.setErrorHandler(handleError)

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { PROBLEM_TYPE, problem } from './problem.ts'
 
 /** The only place where a code meets an HTTP status. The Record makes a new code a type error. */
-const STATUS: Record<ErrorCode, number> = {
+export const STATUS: Record<ErrorCode, number> = {
   INVALID_REQUEST: 400,
   INVALID_CONFIGURATION: 500,
   UNAUTHENTICATED: 401,

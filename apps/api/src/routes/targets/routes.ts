@@ -10,7 +10,7 @@ import {
 } from '@holdfast/core'
 import { Type } from 'typebox'
 import { withinTime } from '../../http/deadline.ts'
-import { NoBody } from '../../http/no-body.ts'
+import { NoBody } from '../../http/nothing-else.ts'
 import { pageSchema, toPageRequest, toPageView } from '../../http/page.ts'
 import { problemResponses } from '../../http/problem.ts'
 import { refTo } from '../../http/ref.ts'
