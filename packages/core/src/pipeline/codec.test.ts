@@ -121,6 +121,18 @@ describe.each(CODECS)('encode as %s', (codec) => {
   })
 })
 
+describe('encode as zstd', () => {
+  it('writes one frame, however the bytes arrive', async () => {
+    for (let round = 0; round < 150; round += 1) {
+      const plain = randomBytes(1 + ((round * 7919) % 300_000))
+      const pieces = Array.from({ length: 1 + (round % 7) }, () => plain)
+      const { stored, digest } = await encodeAll(Readable.from(pieces), 'zstd')
+      // Node's decompressor stops behind the first frame
+      expect((await decodeAll(stored, 'zstd', digest)).length).toBe(plain.length * pieces.length)
+    }
+  })
+})
+
 describe('encode as zstd, large', () => {
   it('compresses a file by the program', async () => {
     const { stored, digest } = await encodeAll(large, 'zstd')

@@ -61,8 +61,8 @@ export function encode(source: PlainSource, codec: Compression, options: EncodeO
   return { stream, plain }
 }
 
-/** A compressor for one artifact; null means that bytes are stored as they are. */
-export function compressor(codec: Compression, level?: number): Duplex | null {
+/** Null means that bytes are stored as they are. */
+function compressor(codec: Compression, level?: number): Duplex | null {
   if (codec === 'none') return null
   const sizes = { chunkSize: CHUNK_BYTES, highWaterMark: CHUNK_BYTES }
   if (codec === 'gzip') return zlib.createGzip({ ...sizes, level: level ?? DEFAULT_GZIP_LEVEL })
@@ -95,15 +95,31 @@ async function compressHere(
   const bytes = 'file' in source ? createReadStream(source.file, { highWaterMark: CHUNK_BYTES }) : source
   const counter = new HashCounter()
   const stage = compressor(codec, level)
-  // it ends only when all is known to be right
-  await pipeline(stage === null ? [bytes, counter, into] : [bytes, counter, stage, into], {
-    end: false,
-    signal,
-  })
+  // `into` ends only when all is known to be right
+  if (stage === null) await pipeline(bytes, counter, into, { end: false, signal })
+  else {
+    await together(signal, (both) => [
+      pipeline(bytes, counter, (chunks: AsyncIterable<Buffer>) => feed(stage, chunks), { signal: both }),
+      pipeline(stage, into, { end: false, signal: both }),
+    ])
+  }
   const digest = counter.digest()
   if ('file' in source) requireSize(digest, source.sizeBytes)
   into.end()
   return digest
+}
+
+/**
+ * Ends a compressor only when it has worked off every chunk. Told to end with a chunk still waiting, Node's zstd ends
+ * its frame twice, and its decompressor takes the second, empty frame for something that does not belong there.
+ */
+async function feed(stage: Duplex, chunks: AsyncIterable<Buffer>): Promise<void> {
+  for await (const chunk of chunks) {
+    await new Promise<void>((resolve, reject) => {
+      stage.write(chunk, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+  stage.end()
 }
 
 /** The program reads the file itself: its bytes never pass through this process, so they are hashed beside it. */
