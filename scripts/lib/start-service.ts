@@ -2,13 +2,13 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Configuration, Environment } from '@holdfast/core'
 import { loadConfiguration } from '@holdfast/core'
+import { tieToParent } from '../setup/tie-to-parent.mjs'
 import { claimPort, urlOf } from './address.ts'
 import type { LastingRedis } from './lasting-redis.ts'
 import { startLastingRedis } from './lasting-redis.ts'
 import { untilReady } from './readiness.ts'
 import type { Supervised } from './supervise.ts'
 import { supervise } from './supervise.ts'
-import { tieToParent } from './tie-to-parent.ts'
 
 const ROOT = dirname(dirname(import.meta.dirname))
 /** With the time that Redis may take to end, this stays under the ten seconds that a service manager grants. */
@@ -60,7 +60,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const redis = isRedisGiven(env) ? null : await startLastingRedis(configuration.dataDir, say)
   let parts: readonly Supervised[] = []
   try {
-    parts = await startParts(options, partEnvironment(env, configuration, port, redis))
+    parts = startParts(options, partEnvironment(env, configuration, port, redis))
     const apiUrl = urlOf(configuration.host, port)
     const failed = Promise.race([...parts, ...(redis === null ? [] : [redis])].map((part) => part.gaveUp))
     await ready(apiUrl, failed, options)
@@ -99,9 +99,9 @@ function partEnvironment(
   return redis === null ? common : { ...common, HOLDFAST_REDIS_URL: redis.url }
 }
 
-async function startParts(options: ServiceOptions, env: Environment): Promise<readonly Supervised[]> {
+function startParts(options: ServiceOptions, env: Environment): readonly Supervised[] {
   const { logFile, root = ROOT, say = () => {} } = options
-  const tie = await tieToParent()
+  const tie = tieToParent('TERM', process.env.PATH ?? '')
   const output = logFile === undefined ? 'inherit' : openSync(logFile, 'a', 0o600)
   try {
     return ['api', 'worker'].map((name) =>
