@@ -8,7 +8,7 @@ import { carryOut } from './carry-out.ts'
 import { keepJobLock } from './job-lock.ts'
 import type { CarryOutDeps, Outcome } from './outcome.ts'
 import { announce, ended, waitFor } from './outcome.ts'
-import { describeRedisError } from './redis-error.ts'
+import { describeRedisError, queueUnavailable } from './redis-error.ts'
 import { refusal } from './refusal.ts'
 
 /** What turning jobs into operations needs besides. */
@@ -46,7 +46,7 @@ async function outcomeOf(deps: ProcessDeps, type: OperationType, job: Job): Prom
     const operation = await adoptJob(deps.accept, type, {
       id,
       data: job.data,
-      updateData: (data) => job.updateData(data),
+      updateData: (data) => note(job, data),
     })
     if (operation.state === 'queued') announce(deps, operation.id)
     if (!isCarriedBy(operation, { id })) return follow(operation, job.attemptsStarted)
@@ -59,6 +59,15 @@ async function outcomeOf(deps: ProcessDeps, type: OperationType, job: Job): Prom
     if (error instanceof AppError) deps.log.info({ jobId: id, queue: type, code: error.code }, 'job refused')
     else deps.log.error({ err: error, jobId: id, queue: type }, 'job met a bug')
     return ended({ state: 'failed', result: null, error: toFailure(error) })
+  }
+}
+
+async function note(job: Job, data: object): Promise<void> {
+  try {
+    await job.updateData(data)
+  } catch (error) {
+    // Redis has lost the job meanwhile; its producer asks again, or not
+    throw queueUnavailable('noting the operation in its job', error)
   }
 }
 

@@ -30,13 +30,14 @@ import { RunningOperations } from './running-operations.ts'
 import type { Reconciler } from './start-reconciler.ts'
 import { startReconciler } from './start-reconciler.ts'
 import { within } from './within.ts'
+import type { Heartbeat } from './worker-heartbeat.ts'
 import { startHeartbeat } from './worker-heartbeat.ts'
 
 const MAINTENANCE_EVERY_MS = 10 * 60_000
 
 export interface OperationWorkersOptions {
   readonly redisUrl: string
-  readonly catalog: Pick<Catalog, 'id' | 'operations'>
+  readonly catalog: Pick<Catalog, 'id' | 'operations' | 'ping'>
   /** How requests of other producers are recorded. */
   readonly accept: AcceptDeps
   readonly handlers: Readonly<Record<OperationType, OperationHandler>>
@@ -75,7 +76,6 @@ export async function startOperationWorkers(options: OperationWorkersOptions): P
   const fleet = new Fleet(options)
   try {
     await claimRedis(fleet.control, catalog.id)
-    await warnAboutRedis(fleet.control, log)
   } catch (error) {
     if (!hasCode(error, 'QUEUE_UNAVAILABLE')) {
       await fleet.close({ graceMs: 0 })
@@ -106,7 +106,7 @@ class Fleet implements OperationWorkers {
   readonly #cancels: { stop(): void }
   #workers: readonly Worker[] = []
   #reconciler: Reconciler | null = null
-  #heartbeat: { stop(): Promise<void> } | null = null
+  #heartbeat: Heartbeat | null = null
   #closing: Promise<void> | null = null
   #mismatch = false
 
@@ -134,13 +134,16 @@ class Fleet implements OperationWorkers {
       leaseMs,
       log,
       prepare: () => this.#prepare(),
+      ping: () => catalog.ping(),
+      done: () => heartbeat.beat(),
     })
-    this.#reconciler = reconciler
-    this.control.on('ready', () => reconciler.hurry())
-    this.#heartbeat = startHeartbeat(this.control, this.id, {
+    const heartbeat = startHeartbeat(this.control, this.id, {
       isAble: () => this.isHealthy(),
       forgotten: () => reconciler.hurry(),
     })
+    this.#reconciler = reconciler
+    this.#heartbeat = heartbeat
+    this.control.on('ready', () => reconciler.hurry())
   }
 
   isHealthy(): boolean {
@@ -161,11 +164,10 @@ class Fleet implements OperationWorkers {
     this.#running.beginShutdown()
     this.#stopping.abort(new AppError('CANCELLED', 'the worker is stopping'))
     this.#reconciler?.stop()
-    await this.#heartbeat?.stop()
-    await closeWorkers(this.#workers, {
-      graceMs,
-      running: this.#running,
-    })
+    await Promise.all([
+      this.#heartbeat?.stop(),
+      closeWorkers(this.#workers, { graceMs, running: this.#running }),
+    ])
     this.#cancels.stop()
     await this.#queue.close()
     this.control.disconnect()
@@ -186,7 +188,10 @@ class Fleet implements OperationWorkers {
       await within(this.control, 'scheduling', () => scheduleMaintenance(maintenance, maintenanceEveryMs))
     }
     if (this.#running.stopping) return
-    if (this.#workers.length === 0) this.#takeJobs()
+    if (this.#workers.length === 0) {
+      await warnAboutRedis(this.control, log)
+      this.#takeJobs()
+    }
     if (!this.#mismatch) return
     this.#mismatch = false
     await Promise.all(this.#workers.map((worker) => worker.resume()))

@@ -14,6 +14,9 @@ export interface ReconcilerOptions extends ReconcileDeps {
   readonly leaseMs: number
   /** Makes sure that Redis is ours and that the schedulers are there. Rejecting leaves the rest for the next round. */
   readonly prepare: () => Promise<void>
+  /** Told after each round, good or bad. */
+  readonly done: () => void
+  readonly ping: () => Promise<void>
   readonly log: Logger
 }
 
@@ -41,6 +44,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
         redis.set(KEYS.reconciler, workerId, 'PX', Math.floor(intervalMs * 0.8), 'NX'),
       )
       if (turn === 'OK' || isFirst) logWork(log, await reconcile(options))
+      else await options.ping()
       outage.worked()
       healthy = true
     } catch (error) {
@@ -52,6 +56,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   const loop = async (): Promise<void> => {
     for (let rounds = 0; !stopping.signal.aborted; rounds += 1) {
       await round(rounds === 0)
+      options.done()
       // not all workers at the same moment
       const pauseMs = healthy ? intervalMs * (0.8 + Math.random() * 0.4) : 1_000
       const signal = AbortSignal.any([stopping.signal, woken.signal])

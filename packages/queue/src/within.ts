@@ -15,23 +15,32 @@ export async function within<Value>(
   limitMs = ANSWER_MS,
 ): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
-  let onReady: (() => void) | undefined
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)
   })
   try {
-    if (redis.status !== 'ready') {
-      const ready = new Promise<void>((resolve) => {
-        onReady = resolve
-        redis.once('ready', resolve)
-      })
-      await Promise.race([ready, tooLate])
-    }
+    if (redis.status !== 'ready') await Promise.race([nextReady(redis), tooLate])
     return await Promise.race([action(), tooLate])
   } catch (error) {
     throw queueUnavailable(what, error)
   } finally {
     clearTimeout(timer)
-    if (onReady !== undefined) redis.off('ready', onReady)
   }
+}
+
+const awaited = new WeakMap<Redis, Promise<void>>()
+
+/** One listener for all who wait. */
+function nextReady(redis: Redis): Promise<void> {
+  let ready = awaited.get(redis)
+  if (ready === undefined) {
+    ready = new Promise((resolve) => {
+      redis.once('ready', () => {
+        awaited.delete(redis)
+        resolve()
+      })
+    })
+    awaited.set(redis, ready)
+  }
+  return ready
 }

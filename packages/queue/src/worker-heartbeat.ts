@@ -31,12 +31,15 @@ export interface HeartbeatListener {
   forgotten(): void
 }
 
-/** Tells Redis every few seconds that this worker is alive. `stop` takes it off the list at once. */
-export function startHeartbeat(
-  redis: Redis,
-  workerId: string,
-  listener: HeartbeatListener,
-): { stop(): Promise<void> } {
+export interface Heartbeat {
+  /** Beats now, instead of in a few seconds. */
+  beat(): void
+  /** Takes the worker off the list at once. */
+  stop(): Promise<void>
+}
+
+/** Tells Redis every few seconds that this worker is alive. */
+export function startHeartbeat(redis: Redis, workerId: string, listener: HeartbeatListener): Heartbeat {
   const beat = async (): Promise<void> => {
     if (!listener.isAble()) return
     const known = await within(redis, 'heartbeat', () =>
@@ -45,8 +48,8 @@ export function startHeartbeat(
     if (known === 0) listener.forgotten()
   }
   const timer = setInterval(() => void beat(), BEAT_MS)
-  void beat()
   return {
+    beat: () => void beat(),
     async stop() {
       clearInterval(timer)
       if (redis.status !== 'ready') return
