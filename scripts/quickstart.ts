@@ -111,19 +111,19 @@ async function demonstrate(apiUrl: string, key: string, dataDir: string): Promis
 }
 
 function farewell(url: string, key: string, logFile: string, once: boolean): string {
-  const shell = `export HOLDFAST_URL=${url} HOLDFAST_API_KEY=${key}`
-  return `
-Done: backed up, verified, restored, compared.
-
+  const done = '\nDone: backed up, verified, restored, compared.\n'
+  if (once) return `${done}\n  Log   ${show(logFile)}\n`
+  return `${done}
   API and documentation   ${url}/docs
   Queues (Bull Board)     ${url}/queues     any user name, the key as password
   Key                     ${key}
   Log                     ${show(logFile)}
 
   Use it from another terminal:
-    ${shell}
+    export HOLDFAST_URL=${url} HOLDFAST_API_KEY=${key}
     npm run holdfast -- backup list
-${once ? '' : '\nThe service goes on running; Ctrl-C stops it.'}`
+
+The service goes on running; Ctrl-C stops it.`
 }
 
 function show(path: string): string {
