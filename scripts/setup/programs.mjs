@@ -119,7 +119,8 @@ async function tryToInstall(program, { path, say, policyPath }) {
     return [`${manager.name} ${how}, so nothing was installed`]
   }
   const alternatives = program.packages[manager.name]
-  say(`installing ${program.title} with ${manager.name} (its service is not started)`)
+  const promise = program.services.length > 0 ? ' (its service is not started)' : ''
+  say(`installing ${program.title} with ${manager.name}${promise}`)
   try {
     const daemons = { services: program.services, ...(policyPath === undefined ? {} : { policyPath }) }
     await installPackages(manager, alternatives, daemons)
