@@ -37,7 +37,7 @@ import { AuditView, StatsView } from './routes/reports/schemas.ts'
 import { retentionRoutes } from './routes/retention/routes.ts'
 import { targetRoutes } from './routes/targets/routes.ts'
 import { TargetCheckView, TargetView } from './routes/targets/schemas.ts'
-import { eventStreams } from './watch/event-stream.ts'
+import { eventStreams, HEARTBEAT_MS } from './watch/event-stream.ts'
 import type { OperationWatcher } from './watch/watch-operation.ts'
 
 /** Everything that the routes work with. `compose.ts` makes it; tests make their own. */
@@ -49,6 +49,8 @@ export interface ApiDeps extends DispatchDeps, Omit<WorkDeps, 'keepReplacedHours
   readonly apiKey: string | null
   readonly rateLimitPerMinute: number
   readonly version: string
+  /** How long a stream of events may be silent. */
+  readonly heartbeatMs?: number
   /** Only one application a process may have the figures of the process. */
   readonly processMetrics: boolean
 }
@@ -58,6 +60,8 @@ export interface Api {
   /** Every route with the role that it needs. */
   readonly routes: () => readonly RouteEntry[]
 }
+
+const IDLE_SWEEP_MS = 50
 
 const SHARED_SCHEMAS = [
   Problem,
@@ -109,7 +113,9 @@ export async function buildApp(deps: ApiDeps): Promise<Api> {
   await app.register(backupWorkRoutes(deps), { prefix: '/v1/backups' })
   await app.register(backupContentRoutes(deps), { prefix: '/v1/backups' })
   await app.register(operationRoutes({ ...deps, watcher }), { prefix: '/v1/operations' })
-  await app.register(eventRoutes({ watcher, streams }), { prefix: '/v1' })
+  await app.register(eventRoutes({ watcher, streams, heartbeatMs: deps.heartbeatMs ?? HEARTBEAT_MS }), {
+    prefix: '/v1',
+  })
   await app.register(retentionRoutes(deps), { prefix: '/v1' })
   await app.register(reportRoutes(deps), { prefix: '/v1' })
   await app.register(keyRoutes(deps), { prefix: '/v1/keys' })
@@ -143,7 +149,13 @@ function createInstance(deps: ApiDeps): FastifyInstance {
 /** Aborted when the application begins to close, so that nobody is kept waiting. */
 function closingSignal(app: FastifyInstance): AbortSignal {
   const controller = new AbortController()
-  app.addHook('preClose', async () => controller.abort())
+  let sweeper: NodeJS.Timeout | undefined
+  app.addHook('preClose', async () => {
+    controller.abort()
+    // connections whose last answer ends only now would otherwise be kept for the next request
+    sweeper = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS)
+  })
+  app.addHook('onClose', async () => clearInterval(sweeper))
   return controller.signal
 }
 

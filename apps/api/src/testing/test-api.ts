@@ -59,14 +59,17 @@ export interface TestApi extends Api {
   close(): Promise<void>
 }
 
-/** Starts it. `env` adds to the configuration of a private service. */
-export async function startTestApi(env: Environment = {}): Promise<TestApi> {
+/** Starts it. `env` adds to the configuration of a private service, `alter` changes what has no variable. */
+export async function startTestApi(
+  env: Environment = {},
+  alter: Partial<Pick<ApiDeps, 'heartbeatMs'>> = {},
+): Promise<TestApi> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-api-'))
   const redis = await startTestRedis()
   const configuration = configurationOf(directory, redis.url, env)
   const { log, logged } = captureLog()
   const parts = await compose(configuration, log)
-  const api = await buildApp(parts.deps)
+  const api = await buildApp({ ...parts.deps, ...alter })
   await api.app.ready()
   const keys = await makeKeys(parts.deps)
   const call = caller(api, keys)

@@ -239,7 +239,9 @@ describe('changing and deleting a backup', () => {
 
   it('deletes it, a pinned one only on purpose, and remembers that it was', async () => {
     const { body: before } = await get('/first')
-    expect((await api.call('DELETE', '/v1/backups/first')).body).toMatchObject({ code: 'CONFIRMATION_REQUIRED' })
+    expect((await api.call('DELETE', '/v1/backups/first')).body).toMatchObject({
+      code: 'CONFIRMATION_REQUIRED',
+    })
     const answer = await api.call('DELETE', '/v1/backups/first?evenIfPinned=true')
     expect(answer.status, answer.text).toBe(200)
     expect(answer.body.bytesFreed).toBeGreaterThanOrEqual(before.storedBytes)

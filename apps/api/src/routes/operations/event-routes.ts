@@ -2,7 +2,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { problemResponses } from '../../http/problem.ts'
 import type { EventStreams } from '../../watch/event-stream.ts'
-import { HEARTBEAT_MS } from '../../watch/event-stream.ts'
 import { observeAll } from '../../watch/watch-all.ts'
 import type { OperationWatcher } from '../../watch/watch-operation.ts'
 import { observeOperation } from '../../watch/watch-operation.ts'
@@ -11,6 +10,7 @@ import { OperationParams } from './schemas.ts'
 export interface EventRouteDeps {
   readonly watcher: OperationWatcher
   readonly streams: EventStreams
+  readonly heartbeatMs: number
 }
 
 const tags = ['operations']
@@ -51,7 +51,7 @@ export function eventRoutes(deps: EventRouteDeps): FastifyPluginAsyncTypebox {
         // before the first byte, so that an unknown operation is a 404
         await deps.watcher.operations.get(id)
         return deps.streams.send(request, reply, (ended) =>
-          observeOperation(deps.watcher, id, HEARTBEAT_MS, ended),
+          observeOperation(deps.watcher, id, deps.heartbeatMs, ended),
         )
       },
     )
@@ -72,7 +72,7 @@ export function eventRoutes(deps: EventRouteDeps): FastifyPluginAsyncTypebox {
       async (request, reply) => {
         const lastEventId = request.headers['last-event-id'] ?? null
         return deps.streams.send(request, reply, (ended) =>
-          observeAll(deps.watcher, lastEventId, HEARTBEAT_MS, ended),
+          observeAll(deps.watcher, lastEventId, deps.heartbeatMs, ended),
         )
       },
     )
