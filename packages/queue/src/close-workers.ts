@@ -19,6 +19,7 @@ export async function closeWorkers(
   if (await settlesWithin(closed, graceMs)) return
   running.handBackAll()
   if (await settlesWithin(closed, HAND_BACK_MS)) return
+  running.abandonAll()
   await settlesWithin(Promise.allSettled(workers.map(forceClosed)), FORCE_MS)
 }
 

@@ -13,6 +13,7 @@ export function keepJobLock(job: Job, token: string, lockMs: number, redis: Redi
     if (redis.status !== 'ready') return
     job.extendLock(token, lockMs).catch(() => undefined)
   }, lockMs / 3)
+  timer.unref()
   return {
     stop() {
       clearInterval(timer)

@@ -156,6 +156,7 @@ describe('a data directory', () => {
   it('is taken over from a process that died, whose Redis ends by itself', async () => {
     const { pid, redisPid } = await startInAnotherProcess()
     process.kill(pid, 'SIGKILL')
+    expect(await until(() => !isAlive(pid), 5_000)).toBe(true)
     const redis = await start()
     expect(redis.pid).not.toBe(redisPid)
     expect(await until(() => !isAlive(redisPid), 5_000)).toBe(true)

@@ -51,6 +51,7 @@ export async function runHeld(
     lost: fenceLost,
     cancelRequested: () => work.stop('cancelled'),
   })
+  work.abandoned.addEventListener('abort', () => lease.stop())
   const reporter = createReporter(deps, held, { written: onProgress, fenceLost })
   const run: Run = { deps, acquired, handler: deps.handlers[operation.type], work, settling, reporter }
   announce(deps, operation.id)

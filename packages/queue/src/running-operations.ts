@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<StopReason, () => AppError>> = {
 /** One piece of running work, and the means to stop it. */
 export class StopSwitch {
   readonly #controller = new AbortController()
+  readonly #abandoned = new AbortController()
   #reason: StopReason | null = null
 
   /** Aborted with the AppError of the reason. */
@@ -22,6 +23,15 @@ export class StopSwitch {
 
   get reason(): StopReason | null {
     return this.#reason
+  }
+
+  /** Aborted when nobody waits for the work any more: its lease must lapse. */
+  get abandoned(): AbortSignal {
+    return this.#abandoned.signal
+  }
+
+  abandon(): void {
+    this.#abandoned.abort()
   }
 
   stop(reason: StopReason): void {
@@ -75,6 +85,12 @@ export class RunningOperations {
   handBackAll(): void {
     for (const together of this.#switches.values()) {
       for (const running of together) running.stop('shutdown')
+    }
+  }
+  /** Gives up what did not stop in time: whoever sees its lease lapse takes it over. */
+  abandonAll(): void {
+    for (const together of this.#switches.values()) {
+      for (const running of together) running.abandon()
     }
   }
 }

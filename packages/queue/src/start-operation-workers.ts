@@ -11,7 +11,8 @@ import type {
   QueueName,
 } from '@holdfast/core'
 import { AppError, hasCode } from '@holdfast/core'
-import type { Worker } from 'bullmq'
+import type { Job, Processor, Worker } from 'bullmq'
+import { DelayedError } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { createBullWorker } from './bull-workers.ts'
 import { claimRedis } from './claim-redis.ts'
@@ -34,6 +35,8 @@ import type { Heartbeat } from './worker-heartbeat.ts'
 import { startHeartbeat } from './worker-heartbeat.ts'
 
 const MAINTENANCE_EVERY_MS = 10 * 60_000
+/** A job that came while Redis belongs to another catalog is looked at again so soon. */
+const REFUSED_MS = 1_000
 
 export interface OperationWorkersOptions {
   readonly redisUrl: string
@@ -219,12 +222,21 @@ class Fleet implements OperationWorkers {
     const options = { redis: this.#patient, workerId: this.id, leaseMs, log }
     this.#workers = queues.map((name) =>
       name === MAINTENANCE_QUEUE
-        ? createBullWorker(name, maintenanceProcessor(shared), { ...options, concurrency: 1 })
-        : createBullWorker(name, jobProcessor(shared, name), { ...options, concurrency }),
+        ? createBullWorker(name, this.#guard(maintenanceProcessor(shared)), { ...options, concurrency: 1 })
+        : createBullWorker(name, this.#guard(jobProcessor(shared, name)), { ...options, concurrency }),
     )
     for (const worker of this.#workers) {
       worker.run().catch((error) => log.error({ err: error, queue: worker.name }, 'a queue worker ended'))
     }
     log.info({ queues, workerId: this.id }, 'taking jobs')
+  }
+
+  /** A paused BullMQ worker may still take the one job that it was waiting for. */
+  #guard(processor: (job: Job, token?: string) => Promise<unknown>): Processor {
+    return async (job, token) => {
+      if (!this.#mismatch) return processor(job, token)
+      await job.moveToDelayed(Date.now() + REFUSED_MS, token)
+      throw new DelayedError()
+    }
   }
 }
