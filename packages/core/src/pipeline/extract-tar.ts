@@ -63,8 +63,11 @@ class Unpacking {
   async run(tar: Extract): Promise<void> {
     try {
       for await (const entry of tar) {
-        throwIfAborted(this.#signal)
-        await this.#add(entry.header, entry)
+        await this.#add(entry.header, entry).catch((error: unknown) => {
+          // before the loop is left, which would end the other half with no reason
+          tar.destroy(error instanceof Error ? error : null)
+          throw error
+        })
         entry.resume()
       }
     } finally {
@@ -75,6 +78,7 @@ class Unpacking {
   }
 
   async #add(header: Header, content: AsyncIterable<unknown>): Promise<void> {
+    throwIfAborted(this.#signal)
     const name = confinedName(header.name)
     const attributes = attributesOf(header)
     const path = join(this.#into, name)

@@ -177,7 +177,7 @@ class TarFilling {
 
   async #addVoid(name: string, entry: FoundEntry, linkname: string | null): Promise<void> {
     const header = tarHeader(name, entry.stat, linkname)
-    await this.#until((done) => this.#pack.entry(header, done))
+    await this.#until((done) => this.#entry(header, done))
     // such entries know no back-pressure of their own
     if (this.#stream.writableNeedDrain) await this.#until((done) => this.#stream.once('drain', done))
   }
@@ -188,7 +188,7 @@ class TarFilling {
       const before = await handle.stat({ bigint: true })
       if (!before.isFile()) throw filesChanged(original)
       await this.#until((done) => {
-        const sink = this.#pack.entry(tarHeader(name, before, null), done)
+        const sink = this.#entry(tarHeader(name, before, null), done)
         this.#copy(handle, Number(before.size), sink, original).then(() => sink.end(null), done)
       })
       const after = await handle.stat({ bigint: true })
@@ -197,6 +197,13 @@ class TarFilling {
     } finally {
       await handle.close()
     }
+  }
+
+  #entry(header: ReturnType<typeof tarHeader>, done: (error?: Error | null) => void): Sink {
+    const sink = this.#pack.entry(header, done)
+    // it fails with the whole tar, of which `done` tells
+    sink.on('error', () => {})
+    return sink
   }
 
   async #copy(handle: FileHandle, sizeBytes: number, sink: Sink, original: string): Promise<void> {

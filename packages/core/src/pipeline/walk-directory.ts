@@ -21,8 +21,8 @@ export interface FoundEntry {
 
 /**
  * Everything below a directory but what is to be skipped, parents first, sorted, links not followed. Rejects with FILES_CHANGED if
- * something vanishes or is exchanged meanwhile, PATH_NOT_ALLOWED if something may not be read or the root is no
- * longer where it was, and INVALID_REQUEST for names that are not UTF-8.
+ * something vanishes or is exchanged meanwhile, PATH_NOT_ALLOWED if something may not be read, and INVALID_REQUEST
+ * for names that are not UTF-8.
  */
 export async function* walkDirectory(
   root: string,
@@ -79,7 +79,7 @@ async function openNoFollow(place: Place, flags: number): Promise<FileHandle> {
 
 async function requireUnmoved(base: string, place: Place): Promise<void> {
   if (!PATHS_BY_DESCRIPTOR || (await readlink(base)) === place.root) return
-  throw new AppError('PATH_NOT_ALLOWED', `${place.root} was exchanged for a link while it was opened`)
+  throw new AppError('FILES_CHANGED', `${place.root} was moved or exchanged while it was opened`)
 }
 
 async function sortedNames(base: string, place: Place): Promise<readonly string[]> {
