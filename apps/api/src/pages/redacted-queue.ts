@@ -33,6 +33,11 @@ export class RedactedQueue extends BullMQAdapter {
     return []
   }
 
+  /** Trees of jobs are read past this adapter, so that they are not shown at all: ours have no children. */
+  override async getFlowProducer() {
+    return null
+  }
+
   override async getJobSchedulers() {
     const schedulers = await super.getJobSchedulers()
     return schedulers.map(({ template: _template, ...scheduler }) => scheduler)
