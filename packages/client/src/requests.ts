@@ -1,0 +1,76 @@
+// What may be asked for. Tests compare these types with the schemas that the service validates by.
+
+export type BackupMode = 'full' | 'snapshot'
+export type BackupKind = 'manual' | 'scheduled' | 'pre-migration' | 'pre-restore'
+export type Compression = 'zstd' | 'gzip' | 'none'
+/** `checksum`: every stored byte; `structure`: the engine's quick check too; `restore`: a drill. */
+export type VerificationLevel = 'checksum' | 'structure' | 'restore'
+export type Role = 'viewer' | 'operator' | 'admin'
+
+/** Defaults of the backups of one target. */
+export interface TargetOptions {
+  /** Absolute directories stored beside the database. */
+  include?: string[]
+  compression?: Compression
+  verify?: VerificationLevel
+}
+
+/** A database to protect. The URL's credentials are sealed by the service and never shown again. */
+export interface NewTarget {
+  name: string
+  url: string
+  environment?: string | null
+  labels?: Record<string, string>
+  options?: TargetOptions
+}
+
+/** What is left out stays. */
+export type TargetChange = Partial<Omit<NewTarget, 'name'>>
+
+/** A backup to take; everything but the target has a default. */
+export interface BackupRequest {
+  target: string
+  /** A name for people, accepted wherever an id is. */
+  name?: string
+  mode?: BackupMode
+  /** `pre-migration` and `pre-restore` are never merged with an equal request under way. */
+  kind?: BackupKind
+  format?: 'sqlite'
+  compression?: Compression
+  /** Absolute directories stored beside the database. */
+  include?: string[]
+  storage?: string
+  labels?: Record<string, string>
+  note?: string
+  /** `permanent`, or a time such as `12h`, `30d`, `8w`, `1y`. */
+  retain?: string
+  /** How deeply it is verified before it may be called completed. */
+  verify?: VerificationLevel
+}
+
+/** Where a restore goes, and what it may replace there. */
+export interface RestoreRequest {
+  into: { target: string } | { url: string }
+  /** True unless told otherwise: everything is checked, nothing is changed. */
+  dryRun?: boolean
+  /** Needed to replace data: the destination's name, as a dry run reports it. */
+  confirm?: string
+  /** Needed to replace data. */
+  overwrite?: boolean
+  /** Absolute directory that receives the included directories. */
+  filesInto?: string
+}
+
+export interface VerifyRequest {
+  /** `restore`, a drill, unless told otherwise. */
+  level?: VerificationLevel
+}
+
+/** What is left out stays. */
+export interface BackupChange {
+  pinned?: boolean
+  /** Accepts a backup that shrank: the new baseline. */
+  suspicious?: false
+  labels?: Record<string, string>
+  note?: string | null
+}
