@@ -12,7 +12,7 @@ export async function ensureAdminKey(keys: KeyStore): Promise<string | null> {
   const known = await keys.list()
   if (known.some((key) => key.role === 'admin' && key.revokedAt === null)) return null
   // the name decides who makes it: all processes that see the same keys try the same name, which only one can take
-  const name = known.some((key) => key.name === FIRST_NAME) ? `${FIRST_NAME}-${known.length + 1}` : FIRST_NAME
+  const name = freeName(known.map((key) => key.name))
   const key = makeKey()
   try {
     await keys.add({ name, role: 'admin', sha256: hashKey(key) })
@@ -20,5 +20,12 @@ export async function ensureAdminKey(keys: KeyStore): Promise<string | null> {
   } catch (error) {
     if (!hasCode(error, 'KEY_EXISTS')) throw error
     return ensureAdminKey(keys)
+  }
+}
+
+function freeName(taken: readonly string[]): string {
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? FIRST_NAME : `${FIRST_NAME}-${number}`
+    if (!taken.includes(name)) return name
   }
 }

@@ -3,9 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestApi } from '../../testing/test-api.ts'
 import { startTestApi } from '../../testing/test-api.ts'
+import { OperationView } from '../operations/schemas.ts'
+import { BackupView } from './schemas.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -67,6 +70,9 @@ describe('asking for a backup', () => {
     })
     expect(backup.body.checksum).toMatch(/^[0-9a-f]{64}$/)
     expect((await get(`/${accepted.body.backupId}`)).body).toEqual(backup.body)
+    // the serializer drops what the schema does not know and the view may leave out what it promises
+    expect(Value.Errors(BackupView, backup.body)).toEqual([])
+    expect(Value.Errors(OperationView, done.body)).toEqual([])
   })
 
   it('answers with the same operation to equal requests at once', async () => {
