@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cancelOperation } from '@holdfast/core'
 import { connectRedis, createOperationEvents } from '@holdfast/queue'
@@ -174,3 +175,46 @@ describe('an operation', () => {
     )
   })
 })
+
+describe('a catalog that another program keeps locked', () => {
+  let fleet: QueueFleet
+
+  beforeAll(async () => {
+    fleet = await startFleet({ workers: 2, leaseMs: 2_000 })
+    await fleet.register({ short: 'db:short', long: 'db:long' })
+  })
+
+  afterAll(() => fleet.stop())
+
+  it('for less than the lease disturbs nothing', async () => {
+    const { operation } = await fleet.request('short', { ms: 800 })
+    await runnerOf(fleet, operation.id)
+    await keepLocked(fleet.catalogFile, 1_000)
+    const [ended] = await fleet.finished([operation.id], 10_000)
+    assert.equal(ended?.state, 'completed')
+    assert.equal(starts(await recordsOf(fleet, operation.id)).length, 1)
+  })
+
+  it('for longer than the lease stops the work, which is done again later', async () => {
+    const { operation } = await fleet.request('long', { ms: 3_500 })
+    await runnerOf(fleet, operation.id)
+    await keepLocked(fleet.catalogFile, 5_500)
+    const [ended] = await fleet.finished([operation.id], 20_000)
+    assert.equal(ended?.state, 'completed')
+    const records = await recordsOf(fleet, operation.id)
+    assert.deepEqual(
+      records.map(({ event }) => event),
+      ['start', 'aborted', 'start', 'end'],
+    )
+    assert.equal(records.at(-1)?.fence, ended?.result?.fence)
+  })
+})
+
+/** As a backup program or a person with a shell might. */
+async function keepLocked(file: string, ms: number): Promise<void> {
+  const database = new DatabaseSync(file, { timeout: 1_000 })
+  database.exec('BEGIN IMMEDIATE')
+  await sleep(ms)
+  database.exec('ROLLBACK')
+  database.close()
+}

@@ -64,6 +64,7 @@ export interface FleetWorker {
 export interface QueueFleet {
   readonly redis: TestRedis
   readonly catalog: Catalog
+  readonly catalogFile: string
   readonly queue: BullJobQueue
   startWorker(): Promise<FleetWorker>
   readonly workers: readonly FleetWorker[]
@@ -87,7 +88,8 @@ export async function startFleet(options: {
   const recordFile = join(directory, 'records')
   await writeFile(recordFile, '')
   const redis = await startTestRedis()
-  const catalogUrl = `sqlite:${join(directory, 'catalog.db')}`
+  const catalogFile = join(directory, 'catalog.db')
+  const catalogUrl = `sqlite:${catalogFile}`
   const catalog = await openCatalog({ url: catalogUrl, clock: systemClock })
   const queue = createJobQueue({ redisUrl: redis.url, log: silent })
   const control = connectRedis(redis.url, 'producer', silent)
@@ -111,6 +113,7 @@ export async function startFleet(options: {
   const fleet: QueueFleet = {
     redis,
     catalog,
+    catalogFile,
     queue,
     startWorker,
     workers,
