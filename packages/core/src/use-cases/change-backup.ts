@@ -1,7 +1,7 @@
 import type { Backup } from '../domain/backup.ts'
-import { stateKey } from '../domain/object-keys.ts'
 import type { BackupChange } from '../ports/catalog.ts'
 import type { WorkDeps } from '../ports/work.ts'
+import { writeState } from './write-state.ts'
 
 /**
  * Changes what people may change of a backup. The catalog first; then `state.json` beside the backup, so that a
@@ -16,11 +16,6 @@ export async function changeBackup(
   const backup = await deps.catalog.backups.change(id, change)
   // before that the worker writes it, and afterwards there is nothing to describe
   const isStored = backup.status === 'completed' || backup.status === 'damaged'
-  if (isStored) {
-    const { pinned, labels, note, retain } = backup
-    const storage = await deps.storages.byName(backup.storage)
-    const state = `${JSON.stringify({ pinned, labels, note, retain })}\n`
-    await storage.replace(stateKey(backup.target, backup.id), Buffer.from(state))
-  }
+  if (isStored) await writeState(await deps.storages.byName(backup.storage), backup)
   return backup
 }

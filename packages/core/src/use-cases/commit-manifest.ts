@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream'
 import type { UnsignedManifest } from '../domain/manifest.ts'
 import { signManifest } from '../domain/manifest.ts'
-import { manifestKey, restoreNotesKey, stateKey } from '../domain/object-keys.ts'
+import { manifestKey, restoreNotesKey } from '../domain/object-keys.ts'
 import { restoreNotes } from '../domain/restore-notes.ts'
 import { hasCode } from '../errors.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
+import { writeState } from './write-state.ts'
 
 /**
  * Writes what stands beside the artifacts, and last the manifest, whose presence is the commit. Rejects with
@@ -18,17 +19,12 @@ export async function commitManifest(
   manifest: UnsignedManifest,
   context: Pick<OperationContext, 'held' | 'signal' | 'report'>,
 ): Promise<void> {
-  const { target, id, labels, note, retain } = manifest
-  context.report('committing', {
-    bytes: manifest.storedBytes,
-    totalBytes: manifest.storedBytes,
-    percent: 100,
-  })
-  await storage.replace(restoreNotesKey(target, id), Buffer.from(restoreNotes(manifest)))
-  await storage.replace(
-    stateKey(target, id),
-    Buffer.from(`${JSON.stringify({ pinned: false, labels, note, retain })}\n`),
-  )
+  const { target, id, storedBytes } = manifest
+  context.report('committing', { bytes: storedBytes, totalBytes: storedBytes, percent: 100 })
+  await Promise.all([
+    storage.replace(restoreNotesKey(target, id), Buffer.from(restoreNotes(manifest))),
+    writeState(storage, { ...manifest, pinned: false }),
+  ])
 
   const bytes = signManifest(manifest, deps.signer)
   await deps.catalog.operations.confirm(context.held)
