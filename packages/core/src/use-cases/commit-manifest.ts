@@ -23,7 +23,8 @@ export async function commitManifest(
   context.report('committing', { bytes: storedBytes, totalBytes: storedBytes, percent: 100 })
   await Promise.all([
     storage.replace(restoreNotesKey(target, id), Buffer.from(restoreNotes(manifest))),
-    writeState(storage, { ...manifest, pinned: false }),
+    // asked again: people may have changed it while the backup was taken
+    deps.catalog.backups.get(id).then((backup) => writeState(storage, backup)),
   ])
 
   const bytes = signManifest(manifest, deps.signer)
