@@ -13,7 +13,9 @@ function render(value: unknown, depth: number): string {
   if (depth > DEEPEST) throw new TypeError(`nested deeper than ${DEEPEST}`)
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map((item) => render(item, depth + 1)).join(',')}]`
+  // Array.from visits holes too
+  if (Array.isArray(value))
+    return `[${Array.from(value, (item: unknown) => render(item, depth + 1)).join(',')}]`
   if (!isPlainObject(value)) throw new TypeError(`no canonical JSON for ${describe(value)}`)
   const members = Object.keys(value)
     .sort()

@@ -52,9 +52,11 @@ exists is changed yet.
 
 ${shell(`umask 077
 : "\${DESTINATION:?set it to the path of the database}" &&
-${UNPACK[data.codec]} ${data.name} > "$DESTINATION.restored" &&
-${equalHash('"$DESTINATION.restored"', data.sha256)} &&
-test "$(sqlite3 -readonly "$DESTINATION.restored" 'PRAGMA integrity_check')" = ok &&
+rm -f -- "$DESTINATION.restored" &&
+${UNPACK[data.codec]} ${data.name} > "$DESTINATION.unpacked" &&
+${equalHash('"$DESTINATION.unpacked"', data.sha256)} &&
+test "$(sqlite3 -readonly "$DESTINATION.unpacked" 'PRAGMA integrity_check')" = ok &&
+mv -- "$DESTINATION.unpacked" "$DESTINATION.restored" &&
 echo 'OK, the database is unpacked and sound'`)}
 
 Without the \`sqlite3\` program leave out its line: the hash before it has proven every byte.
@@ -65,7 +67,7 @@ Without the \`sqlite3\` program leave out its line: the hash before it has prove
 What is there now is kept beside it, as \`$DESTINATION.replaced\`. The \`-wal\`, \`-shm\` and \`-journal\` files belong
 to the old database and must go with it: left behind, they would be played into the restored one and damage it.
 
-${shell(`test ! -e "$DESTINATION.replaced" &&
+${shell(`test -e "$DESTINATION.restored" && test ! -e "$DESTINATION.replaced" &&
 ${['', '-wal', '-shm', '-journal'].map(moveAside).join('\n')}
 mv -- "$DESTINATION.restored" "$DESTINATION" &&
 sync && echo 'OK, the database is restored'`)}

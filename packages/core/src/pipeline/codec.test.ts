@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pathWithTools } from '../../fixtures/standard-tools.ts'
 import type { Compression } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
 import type { PlainSource } from './codec.ts'
@@ -39,7 +40,8 @@ describe.each(CODECS)('encode as %s', (codec) => {
       expect(digest).toEqual({ sizeBytes: size, sha256: sha256(plain) })
       expect((await decodeAll(stored, codec, digest)).equals(plain)).toBe(true)
       const [program, ...args] = STANDARD_TOOL[codec]
-      const unpacked = spawnSync(program, args, { input: stored, maxBuffer: 16 * MIB })
+      const env = { PATH: pathWithTools(directory) }
+      const unpacked = spawnSync(program, args, { input: stored, maxBuffer: 16 * MIB, env })
       expect(unpacked.status).toBe(0)
       expect(unpacked.stdout.equals(plain)).toBe(true)
     },
@@ -184,10 +186,22 @@ async function drain(stream: Readable): Promise<void> {
   for await (const _ of stream);
 }
 
-/** Processes of ours that still run. */
+/** Programs that we started and that still run. */
 function children(): readonly string[] {
-  const listed = spawnSync('ps', ['--ppid', String(process.pid), '-o', 'comm='], { encoding: 'utf8' }).stdout
-  return listed.split('\n').filter((name) => /zstd|setpriv/.test(name))
+  const stats = readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(statOf)
+  return stats.filter(
+    (stat) => /^[0-9]+ \((zstd|setpriv)\) [^Z]/.test(stat) && stat.split(' ')[3] === String(process.pid),
+  )
+}
+
+function statOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function* inPieces(bytes: Buffer): Generator<Buffer> {
