@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
@@ -12,9 +13,10 @@ export interface PoolOptions {
 }
 
 const CONNECT_MS = 5_000
-const STATEMENT_MS = 10_000
-/** A server that answers no more, not even with an error. Above STATEMENT_MS, which the server should say first. */
-const SILENCE_MS = 12_000
+/** Beyond the time that a statement may wait for locks. */
+const STATEMENT_MS = 4_000
+/** Beyond that: a server that answers no more, not even with an error. */
+const SILENCE_MS = 2_000
 /** A frozen process does not keep rows locked for longer than others are ready to wait. */
 const IDLE_IN_TRANSACTION_MS = 3_000
 /** Ten processes stay below the hundred connections that a server allows by default. */
@@ -34,9 +36,10 @@ export function createPostgresPool(options: PoolOptions): PostgresPool {
       return guard(await pool.connect())
     },
     async end() {
-      const late = setTimeout(() => options.logger?.warn({}, 'catalog connections left open'), CLOSE_MS)
-      await Promise.race([pool.end(), new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
-      clearTimeout(late)
+      const ended = pool.end().then(() => 'ended')
+      // a server that answers no more does not say good-bye either
+      if ((await Promise.race([ended, sleep(CLOSE_MS, 'late', { ref: false })])) === 'ended') return
+      options.logger?.warn({}, 'catalog connections left open')
     },
   }
 }
@@ -51,8 +54,8 @@ function poolConfig(options: PoolOptions): pg.PoolConfig {
     types,
     max: MOST_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: SILENCE_MS,
-    statement_timeout: STATEMENT_MS,
+    query_timeout: options.lockTimeoutMs + STATEMENT_MS + SILENCE_MS,
+    statement_timeout: options.lockTimeoutMs + STATEMENT_MS,
     lock_timeout: options.lockTimeoutMs,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
@@ -110,5 +113,5 @@ export function isConnectionTrouble(error: Error): boolean {
       ? /^(08|57P|25P03)/.test(error.code)
       : /^(E[A-Z]{2,}|ERR_|CERT_|DEPTH_|SELF_|UNABLE_)/.test(error.code)
   }
-  return /connection|timeout|terminated|not queryable/i.test(error.message)
+  return /connection|timeout|terminated|not queryable|SASL|SSL/i.test(error.message)
 }

@@ -1,10 +1,11 @@
 import type { Operation, OperationFilter, Page, PageRequest } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
-import type { Database } from './engine.ts'
+import type { Database, DatabaseTransaction } from './engine.ts'
 import { readPage } from './page.ts'
 import { isInLine, isUnfinished } from './predicates.ts'
 import { toOperation } from './rows.ts'
 import type { Session } from './session.ts'
+import type { TargetRow } from './tables.ts'
 
 /** The error of every call that names an operation which the catalog does not know. */
 export function operationNotFound(id: string): AppError {
@@ -69,25 +70,41 @@ export async function listUnfinishedOperations(
  */
 export function setOperationLockKey(session: Session, id: string, lockKey: string): Promise<void> {
   return session.transact(async (trx) => {
+    const { target } = await readTarget(trx, id)
+    // in the order in which accepting locks them: target, then operation
+    const known = target === null ? undefined : await lockTarget(session, trx, target)
     const found = await trx
       .selectFrom('operations')
-      .select(['target', 'lock_key'])
+      .select('lock_key')
       .where('id', '=', id)
       .$if(session.engine.lockRows, (query) => query.forUpdate())
-      .executeTakeFirst()
-    if (found === undefined) throw operationNotFound(id)
+      .executeTakeFirstOrThrow()
     const { numUpdatedRows } = await trx
       .updateTable('operations')
       .set({ lock_key: lockKey })
       .where('id', '=', id)
       .where(isInLine)
       .executeTakeFirst()
-    if (numUpdatedRows !== 1n || found.target === null) return
-    await trx
-      .updateTable('targets')
-      .set({ lock_key: lockKey })
-      .where('name', '=', found.target)
-      .where('lock_key', '=', found.lock_key)
-      .execute()
+    if (numUpdatedRows !== 1n || known?.lock_key !== found.lock_key) return
+    await trx.updateTable('targets').set({ lock_key: lockKey }).where('name', '=', known.name).execute()
   })
+}
+
+async function readTarget(trx: DatabaseTransaction, id: string): Promise<{ readonly target: string | null }> {
+  const row = await trx.selectFrom('operations').select('target').where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw operationNotFound(id)
+  return row
+}
+
+function lockTarget(
+  session: Session,
+  trx: DatabaseTransaction,
+  name: string,
+): Promise<Pick<TargetRow, 'name' | 'lock_key'> | undefined> {
+  return trx
+    .selectFrom('targets')
+    .select(['name', 'lock_key'])
+    .where('name', '=', name)
+    .$if(session.engine.lockRows, (query) => query.forUpdate())
+    .executeTakeFirst()
 }

@@ -13,6 +13,8 @@ interface Waiting {
 /** Beyond the time that a call may wait for locks: a disk that takes longer than this to sync is no disk. */
 const DISK_MS = 6_000
 const CLOSE_MS = 6_000
+/** Loading the code of the thread, on a machine that is busy with other things. */
+const START_MS = 30_000
 
 /** One thread with the catalog open, from its start to its end. Every call is answered, at the latest by its end. */
 export class CatalogThread {
@@ -30,20 +32,25 @@ export class CatalogThread {
     this.#worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), {
       workerData: options,
       name: 'catalog',
+      // options of the process, such as --input-type, may be wrong for a file
+      execArgv: [],
     })
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
-    this.#worker.on('error', (error) => logger?.error({ err: error }, 'catalog thread failed'))
     const opening = Promise.withResolvers<string>()
+    this.#worker.on('error', (error) => {
+      logger?.error({ err: error }, 'catalog thread failed')
+      this.#end(opening, threadGone('the thread of the catalog failed', error))
+    })
     const timer = setTimeout(
       () => this.#end(opening, threadGone('opening the catalog took too long')),
-      this.#limitMs(),
+      this.#limitMs() + START_MS,
     )
     this.#worker.on('message', (message: FromThread) => {
       clearTimeout(timer)
       if (message.kind === 'broken') return this.#end(opening, receiveError(message.error))
       if (message.kind !== 'opened') return this.#answered(message)
       if (message.applied.length > 0) logger?.info({ migrations: message.applied }, 'catalog migrated')
-      this.#worker.unref()
+      this.#allowExit()
       opening.resolve(message.catalogId)
     })
     this.#worker.once('exit', () => {
@@ -59,12 +66,12 @@ export class CatalogThread {
     return this.#hasEnded
   }
 
+  /** Calls made while it opens are carried out as soon as it is open. */
   call(path: string, args: readonly unknown[], clocks: Pick<Call, 'nowMs' | 'leaseNowMs'>): Promise<unknown> {
     if (this.#hasEnded) return Promise.reject(threadGone('the thread of the catalog ended'))
     this.#lastCall += 1
     const id = this.#lastCall
     this.#post({ kind: 'call', call: { id, path, args, waitMs: this.#waitMs, ...clocks } })
-    // an open catalog alone does not keep the process alive, an unanswered call does
     this.#worker.ref()
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const timer = setTimeout(
@@ -104,8 +111,13 @@ export class CatalogThread {
     if (waiting === undefined) return undefined
     this.#waiting.delete(id)
     clearTimeout(waiting.timer)
-    if (this.#waiting.size === 0) this.#worker.unref()
+    this.#allowExit()
     return waiting
+  }
+
+  /** An open catalog alone does not keep the process alive, an unanswered call does. */
+  #allowExit(): void {
+    if (this.#waiting.size === 0) this.#worker.unref()
   }
 
   #end(opening: PromiseWithResolvers<string>, error: Error): void {
@@ -118,8 +130,9 @@ export class CatalogThread {
 }
 
 /** The error of calls that met the end of the thread. */
-export function threadGone(message: string): AppError {
+export function threadGone(message: string, cause?: unknown): AppError {
   return new AppError('CATALOG_UNAVAILABLE', message, {
     hint: 'what was asked may or may not have been done: look before you ask again',
+    cause,
   })
 }

@@ -8,7 +8,7 @@ export interface SqliteMoment {
   /** Epoch ms that leases are measured by. */
   leaseNowMs(): number
   /** Until when (on the clock of `performance`) it is worth waiting for other writers. */
-  deadlineMs(): number
+  readonly deadlineMs: number
 }
 
 /** SQLite: one writer at a time in all processes, and no clock of its own. */
@@ -32,10 +32,10 @@ export function createSqliteEngine(moment: SqliteMoment): Engine {
     // a write transaction is the only one there is
     lockMigrations: async () => true,
     retryAfterMs: (error, attempt) =>
-      isBusy(error) && performance.now() < moment.deadlineMs()
+      isBusy(error) && performance.now() < moment.deadlineMs
         ? Math.ceil(Math.random() * Math.min(attempt, 10))
         : null,
-    translate,
+    translate: translateSqlite,
   }
 }
 
@@ -46,8 +46,7 @@ export function isBusy(error: unknown): boolean {
   return code !== null && (isOf(code, 'SQLITE_BUSY') || isOf(code, 'SQLITE_PROTOCOL'))
 }
 
-/** The error for calls that found other processes writing for longer than they may wait. */
-export function catalogLocked(cause?: unknown): AppError {
+function catalogLocked(cause: unknown): AppError {
   return unavailable('the catalog is locked by another process', {
     hint: 'look for a process that keeps a transaction open on the catalog file, such as an sqlite3 shell',
     cause,
@@ -87,7 +86,8 @@ const UNAVAILABLE: Readonly<Record<string, Meaning>> = {
   },
 }
 
-function translate(error: unknown): AppError | null {
+/** What an error of SQLite means; null for any other error, and for bugs. */
+export function translateSqlite(error: unknown): AppError | null {
   const code = sqliteCode(error)
   if (code === null || !(error instanceof Error)) return null
   if (isBusy(error)) return catalogLocked(error)
@@ -104,7 +104,7 @@ function translate(error: unknown): AppError | null {
   return meaning === undefined ? null : unavailable(meaning.message, { hint: meaning.hint, cause: error })
 }
 
-function unavailable(message: string, options: { hint: string; cause?: unknown }): AppError {
+function unavailable(message: string, options: { hint: string; cause: unknown }): AppError {
   return new AppError('CATALOG_UNAVAILABLE', message, options)
 }
 

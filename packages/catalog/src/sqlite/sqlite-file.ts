@@ -4,10 +4,10 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@holdfast/core'
 import Sqlite from 'better-sqlite3'
-import { isBusy } from './sqlite-engine.ts'
+import { isBusy, translateSqlite } from './sqlite-engine.ts'
 
-/** How long SQLite itself waits for a lock; beyond that we do, without holding up other calls' deadlines. */
-const INNER_BUSY_MS = 10
+/** SQLite itself does not wait for locks, which would stop the thread: we do. */
+const INNER_BUSY_MS = 0
 const POLL_MS = 5
 
 /**
@@ -18,17 +18,33 @@ export async function openSqliteFile(
   file: string,
   options: { readonly mustExist: boolean; readonly deadlineMs: number },
 ): Promise<Sqlite.Database> {
-  prepareFile(file, options.mustExist)
+  try {
+    prepareFile(file, options.mustExist)
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw new AppError('CATALOG_UNAVAILABLE', 'the catalog file cannot be reached or made', {
+      hint: 'check the path in HOLDFAST_CATALOG_URL, and that this user may write there',
+      cause: error,
+    })
+  }
   for (;;) {
-    const connection = new Sqlite(file, { fileMustExist: true, timeout: INNER_BUSY_MS })
     try {
-      configure(connection)
-      return connection
+      return connect(file)
     } catch (error) {
-      connection.close()
-      if (!isBusy(error) || performance.now() > options.deadlineMs) throw error
+      if (!isBusy(error) || performance.now() > options.deadlineMs) throw translateSqlite(error) ?? error
       await sleep(POLL_MS)
     }
+  }
+}
+
+function connect(file: string): Sqlite.Database {
+  const connection = new Sqlite(file, { fileMustExist: true, timeout: INNER_BUSY_MS })
+  try {
+    configure(connection)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
   }
 }
 

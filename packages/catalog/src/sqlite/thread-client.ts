@@ -27,7 +27,6 @@ export async function startThread(
     async call(path, args, clocks) {
       if (isClosed) throw threadGone('the catalog has been closed')
       if (thread.hasEnded) thread = start(catalogId)
-      await thread.opened
       return await thread.call(path, args, clocks)
     },
     async close() {
