@@ -5,6 +5,7 @@ import { describeBackups } from './catalog/backups-contract.ts'
 import { describeChaos } from './catalog/chaos-contract.ts'
 import { describeDeleting } from './catalog/deleting-contract.ts'
 import { describeEnds } from './catalog/ends-contract.ts'
+import { describeLeaving } from './catalog/leaving-contract.ts'
 import { describeLine } from './catalog/line-contract.ts'
 import { describeLocks } from './catalog/locks-contract.ts'
 import type { CatalogSubject } from './catalog/subject.ts'
@@ -19,6 +20,7 @@ export function describeCatalogContract(name: string, subject: CatalogSubject): 
     describeAccepting(subject)
     describeLocks(subject)
     describeLine(subject)
+    describeLeaving(subject)
     describeEnds(subject)
     describeAccess(subject)
     describeChaos(subject)

@@ -1,38 +1,23 @@
 import assert from 'node:assert/strict'
-import type { Acquisition, Operation } from '@holdfast/core'
 import { describe, it } from 'vitest'
 import { rejectsWith } from '../rejects-with.ts'
+import { ask, mustWait, nameOf } from './asking.ts'
 import type { CatalogBench } from './bench.ts'
 import { LEASE_MS, lockOf, unused, useBench } from './bench.ts'
-import { CANCELLED, COMPLETED, FAILED, FAILURE } from './endings.ts'
+import { COMPLETED, FAILED } from './endings.ts'
 import type { CatalogSubject } from './subject.ts'
 
-/** The line before a database: order of acceptance, hand-backs, and leaving the line. */
+/** The line before a database: order of acceptance, hand-backs, and moving to another one. */
 export function describeLine(subject: CatalogSubject): void {
   describe('the line', () => {
     const bench = useBench(subject)
     describeOrder(bench)
     describeHandBack(bench)
     describeIdentity(bench)
-    describeLeaving(bench)
   })
 }
 
 type Bench = () => CatalogBench
-
-function ask(bench: Bench, { id }: Pick<Operation, 'id'>): Promise<Acquisition> {
-  return bench().catalog.operations.acquire({ operationId: id, token: unused('token'), leaseMs: LEASE_MS })
-}
-
-async function mustWait(bench: Bench, operation: Pick<Operation, 'id'>): Promise<void> {
-  const answer = await ask(bench, operation)
-  assert.ok(!answer.granted && 'retryInMs' in answer)
-  assert.equal((await bench().catalog.operations.get(operation.id)).state, 'waiting')
-}
-
-function nameOf({ id, type, jobId }: Operation) {
-  return { id, type, jobId }
-}
 
 function describeOrder(bench: Bench): void {
   it('goes by acceptance, whatever the order of asking', async () => {
@@ -218,96 +203,5 @@ function describeIdentity(bench: Bench): void {
     await targets.change(target, { connection })
     await operations.setLockKey(operation.id, unused('strong'))
     assert.equal((await targets.get(target)).lockKey, connection.lockKey)
-  })
-}
-
-function describeLeaving(bench: Bench): void {
-  it('cancels at once what has not begun, with its backup, and names who moves up', async () => {
-    const { catalog, clock } = bench()
-    const target = await bench().target()
-    const queued = await bench().acceptBackup(target)
-    const waiting = await bench().acceptBackup(target)
-    await mustWait(bench, waiting)
-    const cancelled = await catalog.operations.requestCancel(queued.id)
-    assert.deepEqual(cancelled.next, nameOf(waiting))
-    assert.equal(cancelled.operation.state, 'cancelled')
-    assert.equal(cancelled.operation.error?.code, 'CANCELLED')
-    assert.equal(cancelled.operation.finishedAt, clock.iso())
-    const backup = await bench().backupOf(queued)
-    assert.equal(backup.status, 'failed')
-    assert.equal(backup.error?.code, 'CANCELLED')
-    assert.equal((await catalog.operations.requestCancel(waiting.id)).next, null)
-    const answer = await ask(bench, waiting)
-    assert.ok('finished' in answer && answer.finished.state === 'cancelled')
-  })
-
-  it('flags what is running, and its worker ends it', async () => {
-    const { operations } = bench().catalog
-    const operation = await bench().acceptBackup(await bench().target())
-    const { held } = await bench().start(operation)
-    const { operation: flagged, next } = await operations.requestCancel(operation.id)
-    assert.equal(flagged.state, 'running')
-    assert.equal(flagged.cancelRequested, true)
-    assert.equal(next, null)
-    await operations.requestCancel(operation.id)
-    await operations.confirm(held)
-    await operations.end(held, CANCELLED)
-    const ended = await operations.get(operation.id)
-    assert.equal(ended.state, 'cancelled')
-    assert.equal(ended.error?.code, 'CANCELLED')
-    const backup = await bench().backupOf(operation)
-    assert.equal(backup.status, 'failed')
-    assert.equal(backup.error?.code, 'CANCELLED')
-    await rejectsWith('OPERATION_FINISHED', operations.requestCancel(operation.id))
-    await rejectsWith('OPERATION_NOT_FOUND', operations.requestCancel('none'))
-  })
-
-  it('does not drop what lies half done, but flags it for whoever takes it next', async () => {
-    const { operations } = bench().catalog
-    const target = await bench().target()
-    const backup = await bench().completedBackup(target)
-    const restore = await bench().accept(bench().askRestore(backup, target))
-    const { held } = await bench().start(restore)
-    await operations.setJournal(held, 'begun')
-    await operations.handBack(held, { countAttempt: false, notBeforeMs: 0 })
-    const { operation } = await operations.requestCancel(restore.id)
-    assert.equal(operation.state, 'queued')
-    assert.equal(operation.cancelRequested, true)
-    assert.equal((await bench().start(restore)).operation.cancelRequested, true)
-  })
-
-  it('is either begun or cancelled when both are asked for together', async () => {
-    const [one, other] = await bench().openings(2)
-    for (let round = 0; round < 10; round += 1) {
-      const operation = await bench().acceptBackup(await bench().target())
-      const [acquired, cancelled] = await Promise.all([
-        one?.operations.acquire({ operationId: operation.id, token: 't', leaseMs: LEASE_MS }),
-        other?.operations.requestCancel(operation.id),
-      ])
-      assert.equal(acquired?.granted, cancelled?.operation.state === 'running')
-      const { status } = await bench().backupOf(operation)
-      assert.equal(status, acquired?.granted === true ? 'in_progress' : 'failed')
-    }
-  })
-
-  it('fails what cannot begin, with its backup, and leaves alone what has begun or ended', async () => {
-    const { operations } = bench().catalog
-    const target = await bench().target()
-    const operation = await bench().acceptBackup(target)
-    const later = await bench().acceptBackup(target)
-    await mustWait(bench, later)
-    assert.deepEqual(await operations.failUnstarted(operation.id, FAILURE), nameOf(later))
-    const failed = await operations.get(operation.id)
-    assert.equal(failed.state, 'failed')
-    assert.deepEqual(failed.error, FAILURE)
-    const backup = await bench().backupOf(operation)
-    assert.equal(backup.status, 'failed')
-    assert.deepEqual(backup.error, FAILURE)
-    assert.equal(await operations.failUnstarted(operation.id, { ...FAILURE, detail: 'again' }), null)
-    assert.deepEqual(await operations.get(operation.id), failed)
-    const { held } = await bench().start(later)
-    assert.equal(await operations.failUnstarted(later.id, FAILURE), null)
-    await operations.confirm(held)
-    await rejectsWith('OPERATION_NOT_FOUND', operations.failUnstarted('none', FAILURE))
   })
 }
