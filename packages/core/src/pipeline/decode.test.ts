@@ -45,6 +45,15 @@ describe.each(CODECS)('decode of %s', (codec) => {
     }
   })
 
+  it('says what is wrong also to whoever begins to read after the failure', async () => {
+    const damaged = Buffer.from(stored)
+    damaged.fill(0xff, damaged.length >> 1)
+    const plain = decode(Readable.from([damaged]), codec, expected, { signal: never })
+    await delay(50)
+    const discard = new Writable({ write: (_chunk, _encoding, done) => done() })
+    await expect(pipeline(plain, discard)).rejects.toMatchObject({ code: 'ARTIFACT_CORRUPT' })
+  })
+
   it('refuses nothing at all', async () => {
     await expect(decoded([], codec, expected)).rejects.toMatchObject({ code: 'ARTIFACT_CORRUPT' })
   })

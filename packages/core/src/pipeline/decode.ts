@@ -87,8 +87,10 @@ class PlainCheck extends Transform {
     done(fault === null ? null : corrupt(fault))
   }
 
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    done(error === null ? null : this.#signal.aborted ? cancellation(this.#signal) : asCorrupt(error))
+  /** Not in `_destroy`: whoever begins to read after the failure is given what `destroy` was called with. */
+  override destroy(error?: Error): this {
+    if (!error) return super.destroy()
+    return super.destroy(this.#signal.aborted ? cancellation(this.#signal) : asCorrupt(error))
   }
 
   #fault(): string | null {
