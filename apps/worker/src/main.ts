@@ -21,7 +21,7 @@ async function run(configuration: Configuration): Promise<void> {
   try {
     const worker = await compose(configuration, log)
     const probes = await listenForProbes(configuration, worker)
-    log.info({ queues: configuration.queues }, 'working')
+    log.info({ queues: configuration.queues, probesPort: probes.port }, 'working')
     closeWithGrace(
       { delay: CLOSE_MS, logger: false, onTimeout: () => log.error({}, 'closing took too long') },
       async (why) => {

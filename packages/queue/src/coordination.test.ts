@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '@holdfast/core'
+import { rejectsWith } from '@holdfast/testing'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest'
 import { claimRedis } from './claim-redis.ts'
@@ -31,10 +32,7 @@ describe('claimRedis', () => {
   it('gives Redis to the first catalog and refuses every other', async () => {
     await claimRedis(redis, 'one')
     await claimRedis(redis, 'one')
-    await assert.rejects(
-      claimRedis(redis, 'two'),
-      (error) => error instanceof AppError && error.code === 'CATALOG_MISMATCH',
-    )
+    await rejectsWith('CATALOG_MISMATCH', claimRedis(redis, 'two'))
   })
 
   it('gives Redis to one catalog when many ask at once, and anew after its data was lost', async () => {

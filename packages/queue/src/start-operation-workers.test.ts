@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openCatalog } from '@holdfast/catalog'
 import type { AcceptDeps, Catalog, OperationContext, OperationEnd, OperationHandler } from '@holdfast/core'
 import { AppError, acceptRetention, cancellation, QUEUE_NAMES, systemClock } from '@holdfast/core'
+import type { TemporaryDirectory } from '@holdfast/testing'
+import { makeTemporaryDirectory, rejectsWith } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest'
 import { connectRedis } from './connect-redis.ts'
 import type { BullJobQueue } from './job-queue.ts'
@@ -21,7 +21,7 @@ import { countWorkers } from './worker-heartbeat.ts'
 const LEASE_MS = 1_500
 
 let server: TestRedis
-let directory: string
+let directory: TemporaryDirectory
 let catalog: Catalog
 let queue: BullJobQueue
 let log: RecordingLog
@@ -33,8 +33,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await server.flush()
-  directory = await mkdtemp(join(tmpdir(), 'holdfast-workers-'))
-  catalog = await openCatalog({ url: `sqlite:${join(directory, 'catalog.db')}`, clock: systemClock })
+  directory = await makeTemporaryDirectory('workers')
+  catalog = await openCatalog({ url: `sqlite:${join(directory.path, 'catalog.db')}`, clock: systemClock })
   log = recordingLog()
   queue = createJobQueue({ redisUrl: server.url, log })
   await queue.ping()
@@ -45,7 +45,7 @@ afterEach(async () => {
   await Promise.all(started.map((workers) => workers.close({ graceMs: 0 })))
   await queue.close()
   await catalog.close()
-  await rm(directory, { recursive: true, force: true })
+  await directory.remove()
 })
 
 afterAll(() => server.close())
@@ -64,10 +64,8 @@ describe('startOperationWorkers', () => {
 
   it('refuses to work on the Redis of another catalog', async () => {
     await server.client.set(KEYS.catalog, 'another')
-    await assert.rejects(
-      start(),
-      (error) => error instanceof AppError && error.code === 'CATALOG_MISMATCH' && error.hint !== null,
-    )
+    const error = await rejectsWith('CATALOG_MISMATCH', start())
+    assert.notEqual(error.hint, null)
   })
 
   it('stops taking jobs when Redis comes to belong to another catalog, until it is its own again', async () => {

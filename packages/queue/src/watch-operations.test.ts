@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OperationEvent, OperationEvents } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { rejectsWith } from '@holdfast/testing'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest'
 import { connectRedis } from './connect-redis.ts'
@@ -114,10 +114,7 @@ describe('watchOperationEvents', () => {
     const told = new Set<string>()
     watch.subscribe((event) => told.add(event.operationId))
     const askedAt = performance.now()
-    await assert.rejects(
-      watch.since('1-1'),
-      (error) => error instanceof AppError && error.code === 'QUEUE_UNAVAILABLE',
-    )
+    await rejectsWith('QUEUE_UNAVAILABLE', watch.since('1-1'))
     assert.ok(performance.now() - askedAt < 3_000)
     await server.up()
     await until('it is told', 5_000, async () => {

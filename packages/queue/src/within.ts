@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { queueUnavailable } from './redis-error.ts'
 
 /** Redis has this long for anything that somebody waits for. */
-export const ANSWER_MS = 2_500
+export const ANSWER_MS = 2_000
 
 /**
  * Runs `action` once the connection is ready. Rejects with QUEUE_UNAVAILABLE naming `what` if both together take
