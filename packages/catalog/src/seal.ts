@@ -75,6 +75,6 @@ function open(key: Uint8Array, { nonce, bytes, purpose }: Box): string | null {
 
 function wrongKey(message: string): AppError {
   return new AppError('MASTER_KEY_WRONG', message, {
-    hint: 'start with the master key that this catalog was used with, and with those before it',
+    hint: 'set HOLDFAST_MASTER_KEY to the key that this catalog was used with; older keys follow it after commas',
   })
 }

@@ -53,57 +53,45 @@ interface Meaning {
   readonly hint: string
 }
 
-/** By the start of the SQLSTATE, the longest first. The rest are bugs. */
-const UNAVAILABLE: readonly (readonly [string, Meaning])[] = [
-  [
-    '28',
-    {
-      message: 'the catalog server refused the login',
-      hint: 'check user and password in HOLDFAST_CATALOG_URL',
-    },
-  ],
-  [
-    '3D000',
-    {
-      message: 'the database of the catalog does not exist',
-      hint: 'create it, or correct HOLDFAST_CATALOG_URL',
-    },
-  ],
-  [
-    '42501',
-    { message: 'the catalog server refused access', hint: 'make the user the owner of the catalog database' },
-  ],
-  [
-    '25006',
-    { message: 'the catalog server is read-only', hint: 'point HOLDFAST_CATALOG_URL at the primary' },
-  ],
-  ['53100', { message: 'the disk of the catalog server is full', hint: 'free space on the server' }],
-  [
-    '53',
-    { message: 'the catalog server is out of resources', hint: 'look at its connections and its memory' },
-  ],
-  [
-    '55P03',
-    { message: 'a lock in the catalog was not to be had in time', hint: 'look for transactions left open' },
-  ],
-  [
-    '57014',
-    { message: 'the catalog server took too long', hint: 'look at its load and for transactions left open' },
-  ],
-  ['57', { message: 'the catalog server is shutting down or starting', hint: 'wait until it is back' }],
-  ['25P03', { message: 'a transaction stood still for too long', hint: 'look at the load of this machine' }],
-  ['40', { message: 'the catalog server is too busy', hint: 'try again shortly' }],
-  ['58', { message: 'the catalog server has trouble with its disk', hint: 'look at its log' }],
-  ['XX001', { message: 'the catalog is corrupt', hint: 'look at the log of the server' }],
-  ['XX002', { message: 'the catalog is corrupt', hint: 'look at the log of the server' }],
-  [
-    '08',
-    {
-      message: 'the connection to the catalog server was lost',
-      hint: 'what was asked may or may not be done',
-    },
-  ],
-]
+/** By SQLSTATE or by its class, the first two characters. The rest are bugs. */
+const UNAVAILABLE: Readonly<Record<string, Meaning>> = {
+  '08': {
+    message: 'the connection to the catalog server was lost',
+    hint: 'what was asked may or may not have been done: look before you ask again',
+  },
+  '25006': { message: 'the catalog server is read-only', hint: 'point HOLDFAST_CATALOG_URL at the primary' },
+  '25P03': { message: 'a transaction stood still for too long', hint: 'look at the load of this machine' },
+  '28': {
+    message: 'the catalog server refused the login',
+    hint: 'check user and password in HOLDFAST_CATALOG_URL',
+  },
+  '3D': {
+    message: 'the database of the catalog does not exist',
+    hint: 'create it, or correct HOLDFAST_CATALOG_URL',
+  },
+  '40': { message: 'the catalog server is too busy', hint: 'try again shortly' },
+  '42501': {
+    message: 'the catalog server refused access',
+    hint: 'make the user the owner of the catalog database',
+  },
+  '53': {
+    message: 'the catalog server is out of resources',
+    hint: 'look at its connections and its memory',
+  },
+  '53100': { message: 'the disk of the catalog server is full', hint: 'free space on the server' },
+  '55P03': {
+    message: 'a lock in the catalog was not to be had in time',
+    hint: 'look for transactions left open on the server',
+  },
+  '57': { message: 'the catalog server is stopping or starting', hint: 'wait until it is back' },
+  '57014': {
+    message: 'the catalog server took too long',
+    hint: 'look at its load and for transactions left open',
+  },
+  '58': { message: 'the catalog server has trouble with its disk', hint: 'look at its log' },
+  XX001: { message: 'the catalog is corrupt', hint: 'look at the log of the server' },
+  XX002: { message: 'the catalog is corrupt', hint: 'look at the log of the server' },
+}
 
 function translate(error: unknown): AppError | null {
   if (!(error instanceof Error)) return null
@@ -123,7 +111,7 @@ function translate(error: unknown): AppError | null {
   if (code === '22021' || code === '22P05') {
     return new AppError('INVALID_REQUEST', 'a text holds characters that cannot be stored', { cause: error })
   }
-  const meaning = UNAVAILABLE.find(([start]) => code.startsWith(start))?.[1]
+  const meaning = UNAVAILABLE[code] ?? UNAVAILABLE[code.slice(0, 2)]
   if (meaning === undefined) return null
   return new AppError('CATALOG_UNAVAILABLE', meaning.message, { hint: meaning.hint, cause: error })
 }
