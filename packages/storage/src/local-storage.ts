@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir, rm, rmdir, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Transform } from 'node:stream'
+import { PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { PutResult, Storage, StoredObject } from '@holdfast/core'
@@ -112,7 +112,9 @@ class LocalStorage implements Storage {
       }
     })
     if (!handle) throw new AppError('OBJECT_NOT_FOUND', `there is no object ${key}`)
-    return this.#translate(handle.createReadStream({ highWaterMark: CHUNK_BYTES }), signal)
+    const object = new ReadObject(this.#root.path, signal)
+    pipeline(handle.createReadStream({ highWaterMark: CHUNK_BYTES }), object, { signal }).catch(() => {})
+    return object
   }
 
   async stat(key: string): Promise<StoredObject | null> {
@@ -233,19 +235,25 @@ class LocalStorage implements Storage {
     while (current !== this.#root.path && (await isRemoved(current))) current = dirname(current)
     await syncDirectory(current).catch(ignore('ENOENT'))
   }
+}
 
-  /** A read stream whose failures are ours. */
-  #translate(stream: Readable, signal: AbortSignal): Readable {
-    const root = this.#root.path
-    const translator = new Transform({
-      highWaterMark: CHUNK_BYTES,
-      transform: (chunk, _encoding, done) => done(null, chunk),
-      destroy: (error, done) =>
-        done(signal.aborted && error !== null ? cancellation(signal) : asError(storageError(error, root))),
-    })
-    translator.on('error', () => {})
-    pipeline(stream, translator, { signal }).catch(() => {})
-    return translator
+/** Passes on what a file holds, with failures that are ours. */
+class ReadObject extends PassThrough {
+  readonly #root: string
+  readonly #signal: AbortSignal
+
+  constructor(root: string, signal: AbortSignal) {
+    super({ highWaterMark: CHUNK_BYTES })
+    this.#root = root
+    this.#signal = signal
+    this.on('error', () => {})
+  }
+
+  /** Not in `_destroy`: whoever begins to read after the failure is given what `destroy` was called with. */
+  override destroy(error?: Error): this {
+    if (!error) return super.destroy()
+    const failure = this.#signal.aborted ? cancellation(this.#signal) : storageError(error, this.#root)
+    return super.destroy(failure instanceof Error ? failure : error)
   }
 }
 
@@ -273,10 +281,6 @@ function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk
   if (typeof chunk === 'string') return Buffer.from(chunk)
   throw new TypeError('a stored stream yields something that is not bytes')
-}
-
-function asError(error: unknown): Error | null {
-  return error instanceof Error ? error : null
 }
 
 function isKey(key: string): boolean {

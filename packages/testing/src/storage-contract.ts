@@ -176,6 +176,16 @@ function describeReading(subject: StorageSubject): void {
     await rejectsWith('CANCELLED', reading)
   })
 
+  it('tells the cancellation also to whoever begins to read after it', async () => {
+    const storage = await subject.open()
+    await putBytes(storage, 'shop/one/data', randomBytes(8 * MIB))
+    const controller = new AbortController()
+    const stream = await storage.get('shop/one/data', controller.signal)
+    controller.abort()
+    await delay(50)
+    await rejectsWith('CANCELLED', buffer(stream))
+  })
+
   it('says when an object was stored', async () => {
     const storage = await subject.open()
     const before = Date.now()

@@ -93,6 +93,14 @@ describe.each(CODECS)('encode as %s', (codec) => {
     },
   )
 
+  it('tells its reason also to whoever begins to read after the failure', async () => {
+    const controller = new AbortController()
+    const { stream, plain } = encode(Readable.from(endless()), codec, { signal: controller.signal })
+    controller.abort()
+    await expect(plain).rejects.toMatchObject({ code: 'CANCELLED' })
+    await expect(drain(stream)).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+
   it('fails if a file is not as long as it was', async () => {
     const file = join(directory, `shrinks-${codec}`)
     writeFileSync(file, 'x'.repeat(1000))

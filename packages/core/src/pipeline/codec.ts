@@ -46,10 +46,7 @@ export interface Encoded {
  */
 export function encode(source: PlainSource, codec: Compression, options: EncodeOptions): Encoded {
   const { signal } = options
-  const stream = new PassThrough({
-    highWaterMark: CHUNK_BYTES,
-    destroy: (error, done) => done(error !== null && signal.aborted ? cancellation(signal) : error),
-  })
+  const stream = new PassThrough({ highWaterMark: CHUNK_BYTES })
   stream.on('error', () => {})
   if (!('file' in source)) source.on('error', () => {})
   const plain = run(source, codec, options, stream).catch((error: unknown) => {

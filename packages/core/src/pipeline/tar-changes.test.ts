@@ -91,6 +91,16 @@ describe('a tar that nobody finishes reading', () => {
     await expect(done).rejects.toMatchObject({ code: 'CANCELLED' })
   })
 
+  it('tells its reason also to whoever begins to read after the failure', async () => {
+    const controller = new AbortController()
+    const { stream, done } = await start([uploads], { signal: controller.signal })
+    controller.abort()
+    await expect(done).rejects.toMatchObject({ code: 'CANCELLED' })
+    await expect(pipeline(stream, createWriteStream(join(base, 'out.tar')))).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
+  })
+
   it('holds few entries in memory', async () => {
     for (let number = 0; number < 1500; number += 1) mkdirSync(join(uploads, `directory-${number}`))
     const { stream, done } = await start([uploads])

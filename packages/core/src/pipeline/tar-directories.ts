@@ -56,10 +56,7 @@ export async function tarDirectories(
   const roots: Root[] = []
   for (const directory of directories) roots.push(await planRoot(directory, roots, options.pathRoots))
   const excluded = await resolveExcluded(options.exclude ?? [])
-  const stream = new PassThrough({
-    highWaterMark: CHUNK_BYTES,
-    destroy: (error, done) => done(error !== null && signal.aborted ? cancellation(signal) : error),
-  })
+  const stream = new PassThrough({ highWaterMark: CHUNK_BYTES })
   stream.on('error', () => {})
   const done = fill(stream, roots, excluded, signal)
   done.catch(() => {})
@@ -110,15 +107,24 @@ async function fill(
   signal: AbortSignal,
 ): Promise<TarSummary> {
   const pack = startPack({ highWaterMark: CHUNK_BYTES })
+  pack.on('error', () => {})
   try {
     const [summary] = await together(signal, (both) => [
       new TarFilling(pack, stream, both).run(roots, excluded),
-      pipeline(pack, stream, { signal: both }),
+      pipeline(chunksOf(pack), stream, { end: false, signal: both }),
     ])
+    stream.end()
     return summary
   } catch (error) {
-    throw signal.aborted ? cancellation(signal) : error
+    const failure = signal.aborted ? cancellation(signal) : error
+    stream.destroy(failure instanceof Error ? failure : new Error('tar failed', { cause: failure }))
+    throw failure
   }
+}
+
+/** Not piped: streams of the tar library's kind end and destroy what they are piped into by themselves. */
+async function* chunksOf(pack: Pack): AsyncGenerator<unknown> {
+  yield* pack
 }
 
 /** Writes entries one after the other, each only when the ones before it have flowed on. */
@@ -140,8 +146,8 @@ class TarFilling {
     try {
       for (const root of roots) await this.#addRoot(root, excluded)
     } catch (error) {
-      // before the other half is aborted: whoever reads the stream shall learn the reason
-      this.#stream.destroy(error instanceof Error ? error : new Error('tar failed', { cause: error }))
+      // the other half waits for it, deaf to signals
+      this.#pack.destroy(error instanceof Error ? error : null)
       throw error
     }
     this.#pack.finalize()
