@@ -11,7 +11,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest
 import { openCatalog } from './open-catalog.ts'
 
 const BUSY_MS = 400
-const SLACK_MS = 4000
+/** What a loaded machine may add. */
+const SLACK_MS = 10_000
 
 describe('a PostgreSQL catalog in trouble', () => {
   let server: PostgresServer
@@ -117,7 +118,7 @@ describe('a PostgreSQL catalog in trouble', () => {
     proxy.freeze()
     const startedMs = performance.now()
     await rejectsWith('CATALOG_UNAVAILABLE', far.ping())
-    assert.ok(performance.now() - startedMs < 12_000)
+    assert.ok(performance.now() - startedMs < 6400 + SLACK_MS)
     proxy.thaw()
     await far.ping()
     await far.close()

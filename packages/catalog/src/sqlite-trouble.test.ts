@@ -12,9 +12,9 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, it } from 'vitest'
 import { openCatalog } from './open-catalog.ts'
 
-const BUSY_MS = 400
-/** What a loaded machine may add. */
-const SLACK_MS = 4000
+const BUSY_MS = 1500
+/** What a loaded machine may add, the start of a thread included. */
+const SLACK_MS = 15_000
 
 describe('an SQLite catalog in trouble', () => {
   let directory: TemporaryDirectory
@@ -44,14 +44,17 @@ describe('an SQLite catalog in trouble', () => {
     const other = new Sqlite(file)
     other.exec('begin immediate')
     const startedMs = performance.now()
+    let refused = 0
     // as many as there may be: they wait at the same time, not one after the other
     const writing = Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        rejectsWith('CATALOG_UNAVAILABLE', addKey(catalog, `key-${index}`)),
+        rejectsWith('CATALOG_UNAVAILABLE', addKey(catalog, `key-${index}`)).then(() => {
+          refused += 1
+        }),
       ),
     )
     assert.equal((await catalog.keys.list()).length, 1)
-    assert.ok(performance.now() - startedMs < BUSY_MS, 'reading need not wait')
+    assert.equal(refused, 0, 'reading need not wait')
     await writing
     const tookMs = performance.now() - startedMs
     assert.ok(tookMs >= BUSY_MS && tookMs < BUSY_MS + SLACK_MS, `took ${tookMs} ms`)
@@ -138,19 +141,19 @@ describe('an SQLite catalog in trouble', () => {
   })
 
   it('does not keep others from writing while its process is busy', async () => {
-    const catalog = await open(4000)
+    const catalog = await open(6000)
     const child = runProgram(`
       const calls = Array.from({ length: 50 }, (_, index) =>
         catalog.keys.add({ name: 'busy-' + index, role: 'viewer', sha256: 'busy-' + index }))
       console.log('begun')
-      const until = performance.now() + 2500
+      const until = performance.now() + 4000
       while (performance.now() < until);
       await Promise.all(calls)`)
     await child.line('begun')
     for (let index = 0; index < 20; index += 1) {
       const startedMs = performance.now()
       await addKey(catalog, `quick-${index}`)
-      assert.ok(performance.now() - startedMs < 1500)
+      assert.ok(performance.now() - startedMs < 2500)
     }
     assert.equal(await child.exitCode, 0)
     assert.equal((await catalog.keys.list()).length, 70)
