@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@holdfast/core'
 import type { JobHooks } from './helper-conversation.ts'
@@ -33,7 +35,7 @@ export class HelperProcess {
       execPath: SETPRIV ?? process.execPath,
       execArgv: SETPRIV === undefined ? ownArgs : wrapped,
       // paths and everything else come as messages; the environment may hold secrets that no helper needs
-      env: {},
+      env: cacheEnvironment(),
       cwd: '/',
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -117,4 +119,11 @@ export class HelperProcess {
       cause: new Error(this.#stderr.trim() || 'it said nothing'),
     })
   }
+}
+
+/** A compile cache, if this process uses one: it spares a helper a third of its memory and most of its start. */
+function cacheEnvironment(): NodeJS.ProcessEnv {
+  // the name that Node gives is of a directory for this very release inside the one that was asked for
+  const directory = getCompileCacheDir()
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) }
 }

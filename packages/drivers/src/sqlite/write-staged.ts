@@ -21,25 +21,40 @@ export async function writeStaged(
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length
       request.onProgress(bytes)
-      done(null, chunk)
+      if (bytes > request.sizeBytes) done(wrongSize(bytes, request.sizeBytes))
+      else done(null, chunk)
     },
   })
+  const options = { flags: 'wx', mode: 0o600, flush: true, highWaterMark: CHUNK_BYTES } as const
+  const target = createWriteStream(file, options)
+  const closed = new Promise<void>((resolve) => target.once('close', () => resolve()))
   try {
-    const target = createWriteStream(file, {
-      flags: 'wx',
-      mode: 0o600,
-      flush: true,
-      highWaterMark: CHUNK_BYTES,
-    })
-    await pipeline(source, count, target, { signal })
-    if (bytes !== request.sizeBytes) {
-      throw new AppError('ARTIFACT_CORRUPT', `the backup has ${bytes} bytes instead of ${request.sizeBytes}`)
-    }
+    await Promise.race([pipeline(source, count, target, { signal }), rejectOnAbort(signal)])
+    if (bytes !== request.sizeBytes) throw wrongSize(bytes, request.sizeBytes)
     await syncDirectory(dirname(file))
   } catch (error) {
+    // the file may be opened only now: it is removed when it is closed for good
+    target.destroy()
+    await closed
     await rm(file, { force: true })
     throw signal.aborted ? cancellation(signal) : explain(error)
   }
+}
+
+/** The pipeline itself waits for its source to close, which one that is waiting for something else cannot do. */
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(cancellation(signal)), { once: true })
+  })
+}
+
+function wrongSize(bytes: number, expected: number): AppError {
+  return new AppError(
+    'ARTIFACT_CORRUPT',
+    bytes > expected
+      ? `the backup has more than its ${expected} bytes`
+      : `the backup has ${bytes} bytes instead of ${expected}`,
+  )
 }
 
 /** Makes names in a directory durable. */
