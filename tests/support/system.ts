@@ -129,9 +129,9 @@ export function sqliteUrl(file: string): string {
 }
 
 function startProcess(entry: string, env: Readonly<Record<string, string>>): ServiceProcess {
-  const { PATH = '', HOME = '', TMPDIR } = process.env
+  const { PATH = '', HOME = '', TMPDIR, NODE_COMPILE_CACHE = '' } = process.env
   const child = spawn(process.execPath, [entry], {
-    env: { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
+    env: { PATH, HOME, NODE_COMPILE_CACHE, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''
