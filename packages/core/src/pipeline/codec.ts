@@ -8,7 +8,7 @@ import type { Compression } from '../domain/target.ts'
 import { AppError, cancellation } from '../errors.ts'
 import { toolAvailable } from './child-tool.ts'
 import type { Digest } from './hash.ts'
-import { CHUNK_BYTES, HashCounter, sha256OfFile } from './hash.ts'
+import { CHUNK_BYTES, chunkBytesFor, HashCounter, sha256OfFile } from './hash.ts'
 import { together } from './together.ts'
 import { runZstd } from './zstd-program.ts'
 
@@ -59,9 +59,9 @@ export function encode(source: PlainSource, codec: Compression, options: EncodeO
 }
 
 /** Null means that bytes are stored as they are. */
-function compressor(codec: Compression, level?: number): Duplex | null {
+function compressor(codec: Compression, chunkSize: number, level?: number): Duplex | null {
   if (codec === 'none') return null
-  const sizes = { chunkSize: CHUNK_BYTES, highWaterMark: CHUNK_BYTES }
+  const sizes = { chunkSize, highWaterMark: CHUNK_BYTES }
   if (codec === 'gzip') return zlib.createGzip({ ...sizes, level: level ?? DEFAULT_GZIP_LEVEL })
   // never ZSTD_c_nbWorkers: it crashes Node 24
   const params = {
@@ -89,9 +89,11 @@ async function compressHere(
   { level, signal }: EncodeOptions,
   into: PassThrough,
 ): Promise<Digest> {
-  const bytes = 'file' in source ? createReadStream(source.file, { highWaterMark: CHUNK_BYTES }) : source
+  // pieces of this size are allocated whatever they come to hold
+  const chunkSize = 'file' in source ? chunkBytesFor(source.sizeBytes) : CHUNK_BYTES
+  const bytes = 'file' in source ? createReadStream(source.file, { highWaterMark: chunkSize }) : source
   const counter = new HashCounter()
-  const stage = compressor(codec, level)
+  const stage = compressor(codec, chunkSize, level)
   // `into` ends only when all is known to be right
   if (stage === null) await pipeline(bytes, counter, into, { end: false, signal })
   else {

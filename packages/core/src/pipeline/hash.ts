@@ -7,6 +7,13 @@ import { pipeline } from 'node:stream/promises'
 /** Size of the pieces that flow through the pipeline; Node's 16 to 64 KiB halve its speed. */
 export const CHUNK_BYTES = 1024 * 1024
 
+const SMALLEST_CHUNK_BYTES = 16 * 1024
+
+/** {@link CHUNK_BYTES}, or less for what is known to be smaller: one byte more than it holds, to see its end. */
+export function chunkBytesFor(sizeBytes: number): number {
+  return Math.min(CHUNK_BYTES, Math.max(SMALLEST_CHUNK_BYTES, sizeBytes + 1))
+}
+
 /** Size and SHA-256 (hex) of a sequence of bytes. */
 export interface Digest {
   readonly sizeBytes: number
