@@ -10,6 +10,8 @@ import { errnoOf } from './local-errors.ts'
 export const PARTIAL = '.partial'
 /** How often somebody else may remove an empty folder between our making and our using it. */
 const MOST_RETRIES = 100
+/** How much is written between two syncs on the way: left to the end, 400 MB wait 140 ms for the disk, else 6. */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024
 
 /** A file on its way into a storage: written under a temporary name, then brought to its place in one step. */
 export class PartialFile {
@@ -18,6 +20,9 @@ export class PartialFile {
   readonly #handle: FileHandle
   readonly #hash = createHash('sha256')
   #sizeBytes = 0
+  #unsyncedBytes = 0
+  #syncing: Promise<void> | null = null
+  #syncFailure: unknown = null
 
   constructor(root: string, path: string, handle: FileHandle) {
     this.#root = root
@@ -30,11 +35,16 @@ export class PartialFile {
     const writing = writeAll(this.#handle, chunk)
     this.#hash.update(chunk)
     this.#sizeBytes += chunk.length
+    this.#unsyncedBytes += chunk.length
     await writing
+    if (this.#unsyncedBytes >= SYNC_EVERY_BYTES && this.#syncing === null) this.#syncOnTheWay()
   }
 
   /** Makes it durable under its key. With `link` it rejects with OBJECT_EXISTS rather than replace something. */
   async commit(key: string, how: 'link' | 'replace'): Promise<{ sizeBytes: number; sha256: string }> {
+    await this.#syncing
+    // a failure is reported to one sync only, so the next one may succeed
+    if (this.#syncFailure !== null) throw this.#syncFailure
     await this.#handle.sync()
     const place = join(this.#root, key)
     for (let attempt = 1; !(await this.#bring(key, place, how)); attempt += 1) {
@@ -44,6 +54,18 @@ export class PartialFile {
     // all of them: another process may have made a folder and not synced it yet
     for (const folder of foldersOf(this.#root, key)) await syncDirectory(folder).catch(ignore('ENOENT'))
     return { sizeBytes: this.#sizeBytes, sha256: this.#hash.digest('hex') }
+  }
+
+  #syncOnTheWay(): void {
+    this.#unsyncedBytes = 0
+    this.#syncing = this.#handle
+      .datasync()
+      .catch((error: unknown) => {
+        this.#syncFailure ??= error
+      })
+      .finally(() => {
+        this.#syncing = null
+      })
   }
 
   /** False if a folder vanished, which whoever deletes the last object in it removes. */

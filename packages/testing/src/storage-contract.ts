@@ -29,7 +29,7 @@ export function describeStorageContract(name: string, subject: StorageSubject): 
 }
 
 function describeStoring(subject: StorageSubject): void {
-  it.each([0, 1, 65_536, MIB - 1, MIB, 5 * MIB + 7])(
+  it.each([0, 1, 65_536, MIB - 1, MIB, 40 * MIB + 7])(
     'gives back the %d bytes that it was given',
     async (size) => {
       const storage = await subject.open()
