@@ -97,23 +97,26 @@ class LocalStorage implements Storage {
   async get(key: string, signal: AbortSignal): Promise<Readable> {
     requireKey(key)
     throwIfAborted(signal)
-    const handle = await this.#inRoot(async () => {
+    const found = await this.#inRoot(async () => {
       try {
         await requireFolders(this.#root.path, key)
-        const opened = await open(
+        const handle = await open(
           this.locate(key),
           constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
         )
-        if ((await opened.stat()).isFile()) return opened
-        await opened.close()
+        const stats = await handle.stat()
+        if (stats.isFile()) return { handle, sizeBytes: stats.size }
+        await handle.close()
         return null
       } catch (error) {
         return ifMissing(error)
       }
     })
-    if (!handle) throw new AppError('OBJECT_NOT_FOUND', `there is no object ${key}`)
+    if (!found) throw new AppError('OBJECT_NOT_FOUND', `there is no object ${key}`)
     const object = new ReadObject(this.#root.path, signal)
-    pipeline(handle.createReadStream({ highWaterMark: CHUNK_BYTES }), object, { signal }).catch(() => {})
+    // each read allocates so much, for a manifest hundreds of times its size
+    const highWaterMark = Math.min(CHUNK_BYTES, found.sizeBytes + 1)
+    pipeline(found.handle.createReadStream({ highWaterMark }), object, { signal }).catch(() => {})
     return object
   }
 

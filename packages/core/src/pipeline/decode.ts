@@ -31,7 +31,7 @@ export function decode(
     bytes: expected.storedBytes,
     error: () => corrupt(`more than its ${expected.storedBytes} stored bytes are there`),
   })
-  const stage = decompressor(codec)
+  const stage = decompressor(codec, expected.sizeBytes)
   const plain = new PlainCheck(expected, counter, stage, signal)
   // whoever reads `plain` learns of every failure; nobody has to listen to the rest
   plain.on('error', () => {})
@@ -41,12 +41,16 @@ export function decode(
   return plain
 }
 
+const SMALLEST_CHUNK_BYTES = 16 * 1024
+
 type Decompressor = zlib.Gunzip | zlib.ZstdDecompress
 
 /** In process on purpose: for 300 MB the `zstd` program was at most a tenth faster. */
-function decompressor(codec: Compression): Decompressor | null {
+function decompressor(codec: Compression, sizeBytes: number): Decompressor | null {
   if (codec === 'none') return null
-  const sizes = { chunkSize: CHUNK_BYTES, highWaterMark: CHUNK_BYTES }
+  // what comes out is allocated in pieces of this size, the first one at once
+  const chunkSize = Math.min(CHUNK_BYTES, Math.max(sizeBytes + 1, SMALLEST_CHUNK_BYTES))
+  const sizes = { chunkSize, highWaterMark: CHUNK_BYTES }
   return codec === 'gzip' ? zlib.createGunzip(sizes) : zlib.createZstdDecompress(sizes)
 }
 
