@@ -17,9 +17,7 @@ export interface JobHooks {
 export type Ending =
   | { readonly kind: 'done'; readonly output: unknown; readonly isReusable: boolean }
   | { readonly kind: 'failed'; readonly error: unknown; readonly isReusable: boolean }
-
-/** The helper is gone and nobody ended it on purpose. */
-export class HelperDied extends Error {}
+  | { readonly kind: 'lost'; readonly hadBegun: boolean }
 
 /** Hands a job to a helper and answers its questions until it is over. Never rejects. */
 export function converse(child: ChildProcess, job: ToHelper, hooks: JobHooks): Promise<Ending> {
@@ -35,6 +33,7 @@ class Conversation {
   readonly #end: (ending: Ending) => void
   readonly #openTimer: NodeJS.Timeout
   #isConfirmed = false
+  #hadBegun = false
   #refusal: { readonly error: unknown } | null = null
 
   constructor(child: ChildProcess, hooks: JobHooks, end: (ending: Ending) => void) {
@@ -64,7 +63,7 @@ class Conversation {
   // the only sender is a helper of this very release
   #onMessage = (message: unknown): void => this.#hear(message as FromHelper)
 
-  #onExit = (): void => this.#fail(new HelperDied('the helper is gone'))
+  #onExit = (): void => this.#end({ kind: 'lost', hadBegun: this.#hadBegun })
 
   #onAbort = (): void => {
     if (!this.#isConfirmed) this.#fail(cancellation(this.#hooks.signal))
@@ -78,6 +77,7 @@ class Conversation {
     )
 
   #hear(message: FromHelper): void {
+    this.#hadBegun = true
     switch (message.type) {
       case 'opened':
         clearTimeout(this.#openTimer)

@@ -1,6 +1,6 @@
 import { AppError, throwIfAborted } from '@holdfast/core'
 import type { JobHooks } from './helper-conversation.ts'
-import { HelperProcess } from './helper-process.ts'
+import { HelperLost, HelperProcess } from './helper-process.ts'
 import type { HelperJobs, JobName } from './protocol.ts'
 
 /** Idle helpers beyond this are ended: one to work at once, one for the check that follows a dump. */
@@ -21,19 +21,24 @@ export class HelperPool {
     if (!this.#isClosed && this.#idle.length === 0) this.#idle.push(this.#start())
   }
 
-  /** Does one job in a helper of its own, as {@link HelperProcess.run} promises. */
+  /** Does one job in a helper of its own, as {@link HelperProcess} promises. */
   async run<Name extends JobName>(
     name: Name,
     input: HelperJobs[Name]['input'],
     hooks: JobHooks,
   ): Promise<HelperJobs[Name]['output']> {
-    throwIfAborted(hooks.signal)
-    if (this.#isClosed) throw new AppError('CANCELLED', 'the SQLite driver is closed')
-    const helper = this.#take()
-    try {
-      return await helper.run(name, input, hooks)
-    } finally {
-      await this.#giveBack(helper)
+    for (let attempt = 1; ; attempt += 1) {
+      throwIfAborted(hooks.signal)
+      if (this.#isClosed) throw new AppError('CANCELLED', 'the SQLite driver is closed')
+      const helper = this.#take()
+      try {
+        return await helper.run(name, input, hooks)
+      } catch (error) {
+        // one that had waited for work may be gone without our having heard of it
+        if (attempt > 1 || !(error instanceof HelperLost) || error.hadBegun) throw error
+      } finally {
+        await this.#giveBack(helper)
+      }
     }
   }
 

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@holdfast/core'
 import type { JobHooks } from './helper-conversation.ts'
-import { converse, HelperDied } from './helper-conversation.ts'
+import { converse } from './helper-conversation.ts'
 import type { HelperJobs, JobName } from './protocol.ts'
 
 /** Linux: the kernel itself kills the child when its parent dies, also by SIGKILL. */
@@ -65,8 +65,8 @@ export class HelperProcess {
   }
 
   /**
-   * Does one job. Rejects with the helper's failure, TOOL_FAILED if it dies, CANCELLED if the signal ends it: it is
-   * gone then. Must be idle.
+   * Does one job. Must be idle. Rejects with the helper's failure, with {@link HelperLost} if it dies, and with
+   * CANCELLED if the signal ends it.
    */
   async run<Name extends JobName>(
     name: Name,
@@ -76,9 +76,10 @@ export class HelperProcess {
     this.#state = 'busy'
     this.#holdLoop(true)
     const ending = await converse(this.#child, { type: 'job', name, input }, hooks)
-    if (ending.isReusable) this.#release()
+    if (ending.kind !== 'lost' && ending.isReusable) this.#release()
     else await this.kill()
-    if (ending.kind === 'failed') throw this.#withStderr(ending.error)
+    if (ending.kind === 'lost') throw new HelperLost(ending.hadBegun, this.#stderr)
+    if (ending.kind === 'failed') throw ending.error
     // the helper is of this very release: what it answers to this name is this output
     return ending.output as HelperJobs[Name]['output']
   }
@@ -110,14 +111,20 @@ export class HelperProcess {
     channel?.unref()
     if (stderr !== null && 'unref' in stderr && typeof stderr.unref === 'function') stderr.unref()
   }
+}
 
-  #withStderr(error: unknown): unknown {
-    if (!(error instanceof HelperDied)) return error
-    return new AppError('TOOL_FAILED', 'the SQLite helper process ended before its work', {
+/** The helper ended before its work, for no reason of ours. */
+export class HelperLost extends AppError {
+  /** Whether it may have done some of the work. */
+  readonly hadBegun: boolean
+
+  constructor(hadBegun: boolean, lastWords: string) {
+    super('TOOL_FAILED', 'the SQLite helper process ended before its work', {
       retryable: true,
-      hint: "the system may have run out of memory; the helper's last words are in the log",
-      cause: new Error(this.#stderr.trim() || 'it said nothing'),
+      hint: 'the system may have run out of memory: look at its log',
+      cause: new Error(lastWords.trim() || 'it said nothing'),
     })
+    this.hadBegun = hadBegun
   }
 }
 
