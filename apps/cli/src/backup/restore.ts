@@ -1,0 +1,94 @@
+import type { Backup, Operation, RestoreRequest } from '@holdfast/client'
+import { requireConfirmation } from '../confirm.ts'
+import { isUrl, readDatabaseUrl } from '../database-url.ts'
+import type { WorkCommandOptions } from '../progress/carry-out.ts'
+import { carryOut } from '../progress/carry-out.ts'
+import { followOperation, requireCompleted } from '../progress/follow-operation.ts'
+import type { Session } from '../session.ts'
+import { findTarget } from '../target/find.ts'
+import { findBackup } from './find.ts'
+import { describeDryRun, describeRestore, dryRunOf } from './restore-report.ts'
+
+export interface RestoreBackupOptions extends WorkCommandOptions {
+  readonly target?: string
+  /** A target's name, or a URL. */
+  readonly to?: string
+  readonly toUrlFile?: string
+  readonly filesInto?: string
+  readonly dryRun?: boolean
+  readonly yes?: boolean
+}
+
+type Destination = RestoreRequest['into']
+
+/**
+ * Restores a backup. A dry run comes first and is shown; the restore itself needs a person's word, or `--yes`. Where
+ * nobody can be asked the dry run is all that happens.
+ */
+export async function restoreBackup(
+  session: Session,
+  reference: string,
+  options: RestoreBackupOptions,
+): Promise<void> {
+  const backup = await findBackup(session, reference, options.target)
+  const into = await destinationOf(session, options)
+  const { filesInto } = options
+  const request = { into, ...(filesInto !== undefined && { filesInto }) }
+  const consent = await consentTo(session, backup, request, options)
+  if (consent !== null) await restoreForReal(session, backup, { ...request, ...consent }, options)
+}
+
+/** What replacing data needs beside the will to do it. */
+type Consent = Pick<RestoreRequest, 'overwrite' | 'confirm'>
+
+/** Null if nothing but the dry run is to happen; it was shown then. */
+async function consentTo(
+  session: Session,
+  backup: Backup,
+  request: RestoreRequest,
+  { yes, dryRun, wait }: RestoreBackupOptions,
+): Promise<Consent | null> {
+  // of a target the name is known, so that nothing has to be found out before
+  if (yes && !dryRun && 'target' in request.into) return { overwrite: true, confirm: request.into.target }
+
+  const asksFirst = !dryRun && (yes || session.canAsk)
+  const accepted = await session.client.backups.restore(backup.id, request, {
+    signal: session.host.interrupted,
+  })
+  if (!asksFirst) {
+    await carryOut(session, accepted, { wait }, describeDryRun)
+    const option = dryRun ? 'run it again without --dry-run' : 'run it again with --yes, or on a terminal'
+    session.note(`this was a dry run: nothing was changed. To restore, ${option}`)
+    return null
+  }
+  const operation = requireCompleted(await followOperation(session, accepted.id))
+  session.note(describeDryRun(operation))
+  const { replaces, confirm, destination } = dryRunOf(operation)
+  await requireConfirmation(session, {
+    action: replaces ? `replace what is in ${destination}` : `restore into ${destination}`,
+    expected: replaces ? (confirm ?? 'restore') : 'restore',
+    yes,
+  })
+  return replaces && confirm !== null ? { overwrite: true, confirm } : {}
+}
+
+async function restoreForReal(
+  session: Session,
+  backup: Backup,
+  request: RestoreRequest,
+  { wait, idempotencyKey }: WorkCommandOptions,
+): Promise<void> {
+  const options = { idempotencyKey, signal: session.host.interrupted }
+  const accepted = await session.client.backups.restore(backup.id, { ...request, dryRun: false }, options)
+  await carryOut(session, accepted, { wait }, (operation: Operation) => describeRestore(backup, operation))
+}
+
+async function destinationOf(session: Session, options: RestoreBackupOptions): Promise<Destination> {
+  const { to, toUrlFile } = options
+  if (to !== undefined && toUrlFile === undefined && !isUrl(to) && !to.includes('/')) {
+    const target = await findTarget(session, to)
+    return { target: target.name }
+  }
+  const url = await readDatabaseUrl(session.host, { word: to, file: toUrlFile, fileOption: '--to-url-file' })
+  return { url }
+}
