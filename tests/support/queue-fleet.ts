@@ -108,8 +108,6 @@ export async function startFleet(options: {
     workers.push(worker)
     return worker
   }
-  await Promise.all(Array.from({ length: options.workers }, startWorker))
-
   const fleet: QueueFleet = {
     redis,
     catalog,
@@ -161,7 +159,11 @@ export async function startFleet(options: {
       await rm(directory, { recursive: true, force: true })
     },
   }
-  return fleet
+  const launched = await Promise.allSettled(Array.from({ length: options.workers }, startWorker))
+  const failure = launched.find((launch) => launch.status === 'rejected')
+  if (failure === undefined) return fleet
+  await fleet.stop()
+  throw failure.reason
 }
 
 /** For recording requests that name registered targets only. */
@@ -219,9 +221,14 @@ async function launch(env: NodeJS.ProcessEnv): Promise<FleetWorker> {
   }
   const exited = once(child, 'exit')
   const started = once(child, 'message', { signal: AbortSignal.timeout(STARTED_MS) })
-  await Promise.race([started, exited])
-  if (child.exitCode !== null || child.pid === undefined)
-    throw new Error(`the worker did not start: ${output}`)
+  const why = await Promise.race([started, exited]).then(
+    () => (child.exitCode === null ? null : 'it ended'),
+    () => `not within ${STARTED_MS} ms`,
+  )
+  if (why !== null || child.pid === undefined) {
+    child.kill('SIGKILL')
+    throw new Error(`the worker did not start, ${why}: ${output}`)
+  }
   return {
     pid: child.pid,
     child,

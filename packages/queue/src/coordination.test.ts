@@ -88,6 +88,8 @@ describe('startHeartbeat', () => {
 describe('exclusive', () => {
   const never = new AbortController().signal
 
+  beforeEach(() => server.client.set(KEYS.claimedAt, 1))
+
   it('runs an action once at a time, however many want it', async () => {
     let runs = 0
     const action = async () => {
@@ -103,12 +105,17 @@ describe('exclusive', () => {
 
   it('is kept for as long as the action runs, also when Redis loses its data', async () => {
     const long = exclusive(redis, 'k', 300, never, () => sleep(900, 'done'))
+    const second = () => exclusive(redis, 'k', 300, never, async () => 'second')
     await sleep(400)
-    assert.equal(await exclusive(redis, 'k', 300, never, async () => 'second'), null)
+    assert.equal(await second(), null)
     await server.flush()
-    await sleep(200)
-    assert.equal(await exclusive(redis, 'k', 300, never, async () => 'second'), null)
+    await rejectsWith('QUEUE_UNAVAILABLE', second())
+    await claimRedis(redis, 'one')
+    await rejectsWith('QUEUE_UNAVAILABLE', second())
+    await sleep(310)
+    assert.equal(await second(), null)
     assert.equal(await long, 'done')
+    assert.equal(await second(), 'second')
   })
 
   it('is free again after an action that failed, and after a holder that died', async () => {

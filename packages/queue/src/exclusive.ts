@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '@holdfast/core'
 import type { Redis } from 'ioredis'
+import { KEYS } from './names.ts'
 import { within } from './within.ts'
+
+// Redis may have just lost its data, and with it the key of a holder who has not noticed yet
+const TAKE_SCRIPT = `
+local now = redis.call('TIME')
+local claimed = tonumber(redis.call('GET', KEYS[2]))
+if not claimed or now[1] * 1000 + math.floor(now[2] / 1000) - claimed < tonumber(ARGV[2]) then return -1 end
+if redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
+return 0`
 
 // after Redis lost its data the holder takes the key again, unless somebody was faster
 const RENEW_SCRIPT = `
@@ -15,8 +24,9 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1`
 
 /**
- * Runs `action` unless some worker runs it already; then resolves with null. For housekeeping, where twice would be
- * a waste but no harm: databases are protected by leases in the catalog, never by this.
+ * Runs `action` unless some worker runs it already; then resolves with null. Rejects with QUEUE_UNAVAILABLE while it
+ * cannot be known, for a lease after Redis was first used or lost its data. For housekeeping, where twice would be a
+ * waste but no harm: databases are protected by leases in the catalog, never by this.
  */
 export async function exclusive<Result>(
   redis: Redis,
@@ -26,8 +36,11 @@ export async function exclusive<Result>(
   action: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result | null> {
   const token = randomUUID()
-  const taken = await within(redis, `taking ${key}`, () => redis.set(key, token, 'PX', leaseMs, 'NX'))
-  if (taken !== 'OK') return null
+  const taken = await within(redis, `taking ${key}`, () =>
+    redis.eval(TAKE_SCRIPT, 2, key, KEYS.claimedAt, token, leaseMs),
+  )
+  if (taken === -1) throw new AppError('QUEUE_UNAVAILABLE', 'redis is too new to know who holds what')
+  if (taken !== 1) return null
   const lost = new AbortController()
   const renew = async (): Promise<void> => {
     const kept = await within(redis, `keeping ${key}`, () =>

@@ -13,6 +13,8 @@ export const KEYS = {
   workers: `${PREFIX}:workers`,
   /** Id of the catalog that this Redis belongs to. */
   catalog: `${PREFIX}:catalog`,
+  /** When that id was written, in milliseconds of the clock of Redis. */
+  claimedAt: `${PREFIX}:claimed-at`,
   /** Held by the one worker that reconciles in this interval. */
   reconciler: `${PREFIX}:reconciler`,
   /** Held by the one worker that runs this maintenance job. */

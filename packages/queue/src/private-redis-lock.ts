@@ -7,6 +7,8 @@ const POLL_MS = 50
 /** A guard directory older than this was left by a process that died while it held it. */
 const GUARD_MS = 5_000
 const TAKE_MS = 10_000
+/** A process that was just killed may still be there for a moment; whoever restarts it should not be refused. */
+const DYING_MS = 500
 /** A lock without an owner in it is one that is being written, unless it stays so for this long. */
 const UNWRITTEN_MS = 2_000
 
@@ -35,16 +37,18 @@ export async function lockDirectory(
   const owner = processIdentity(process.pid)
   for (let waitedMs = 0; !tryCreate(path, { owner, port: null }); waitedMs += POLL_MS) {
     const holder = readOwner(path)
-    if (holder !== null && isProcessAlive(holder.owner)) throw inUse(directory, holder.owner)
+    const isHeld = holder !== null && isProcessAlive(holder.owner)
+    if (isHeld && waitedMs >= DYING_MS) throw inUse(directory, holder.owner)
     if (waitedMs > TAKE_MS) throw inUse(directory, 'unknown')
-    await withGuard(`${path}.taking`, async () => {
-      // only now is it certain that nobody else has taken it since we looked
-      const left = readOwner(path)
-      const isKept = left === null ? ageMs(path) < UNWRITTEN_MS : isProcessAlive(left.owner)
-      if (isKept) return
-      if (left !== null) await endOrphan(left)
-      rmSync(path, { force: true })
-    })
+    if (!isHeld)
+      await withGuard(`${path}.taking`, async () => {
+        // only now is it certain that nobody else has taken it since we looked
+        const left = readOwner(path)
+        const isKept = left === null ? ageMs(path) < UNWRITTEN_MS : isProcessAlive(left.owner)
+        if (isKept) return
+        if (left !== null) await endOrphan(left)
+        rmSync(path, { force: true })
+      })
     await sleep(POLL_MS)
   }
   return {

@@ -188,10 +188,10 @@ describe('maintenance', () => {
       return { removed: 0 }
     }
     await Promise.all([1, 2, 3].map(() => start({ sweep, maintenanceEveryMs: 150 })))
-    await until('it was swept', 5_000, () => sweeps >= 3)
+    await until('it was swept', 8_000, () => sweeps >= 3)
     await server.flush()
     const before = sweeps
-    await until('it is swept again', 8_000, () => sweeps >= before + 3)
+    await until('it is swept again', 12_000, () => sweeps >= before + 3)
     assert.equal(most, 1)
     const { total } = await catalog.operations.list({ type: 'retention' }, { limit: 1, cursor: null })
     assert.ok(total >= 2)
