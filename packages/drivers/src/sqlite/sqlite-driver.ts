@@ -51,6 +51,7 @@ export class SqliteDriver implements DatabaseDriver {
       toolVersion: facts.toolVersion,
       sizeBytes: facts.pageSize * facts.pageCount,
       lockKey: `sqlite:${realPath}`,
+      files: ['', ...SIDE_SUFFIXES].map((suffix) => `${realPath}${suffix}`),
       details: detailsOf(facts),
       warnings: [...output.warnings, ...warnings],
     }

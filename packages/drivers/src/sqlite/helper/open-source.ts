@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs'
 import type { Database as Connection } from 'better-sqlite3'
 import Database from 'better-sqlite3'
 import type { FileAccess, FileIdentity } from '../protocol.ts'
+import { readHeader } from './database-header.ts'
 import { Descriptors } from './descriptors.ts'
 import { explain, HelperFailure, isSqliteError } from './failure.ts'
 import { identityOf, isSameFile, locateExisting, lstatOrNull } from './locate-file.ts'
@@ -21,7 +22,11 @@ export interface OpenSource extends Disposable {
  */
 export function openSource(access: FileAccess): OpenSource {
   const { realPath, stat } = locateExisting(access)
-  return openReadOnly(realPath, identityOf(stat), access.lockWaitMs)
+  const opened = openReadOnly(realPath, identityOf(stat), access.lockWaitMs)
+  if (readHeader(opened.file) !== null) return opened
+  // a file of a single byte is an empty database to SQLite, though it can be none that anybody has used
+  opened[Symbol.dispose]()
+  throw new HelperFailure('DATABASE_INVALID', `${realPath} does not begin as an SQLite database does`)
 }
 
 /** Null if a crash left a journal that must be rolled back first. */
