@@ -55,6 +55,10 @@ export async function serveApiPages(app: FastifyInstance): Promise<void> {
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: PAGE_POLICY,
+      theme: {
+        title: 'Holdfast API',
+        css: [{ filename: 'theme.css', content: '.swagger-ui .topbar { display: none }' }],
+      },
       uiConfig: { deepLinking: true, persistAuthorization: false, validatorUrl: null },
     })
   }

@@ -26,7 +26,7 @@ beforeAll(async () => {
   )
   const job = await queue.getJob('hostile')
   await job?.log(SECRET)
-  await job?.updateProgress({ secret: SECRET })
+  await job?.updateProgress({ phase: 'dumping', bytes: 5, percent: SECRET, secret: SECRET })
   await queue.upsertJobScheduler('tick', { every: 3_600_000 }, { name: 'tick', data: { password: SECRET } })
 })
 afterAll(async () => {
@@ -52,6 +52,7 @@ describe('the queue board', () => {
     expect(jobs.find(({ id }: { id: string }) => id === 'hostile')).toMatchObject({
       name: '(hidden)',
       data: { v: 1, target: 'shop', url: '(hidden)', note: '(hidden)' },
+      progress: { phase: 'dumping', bytes: 5 },
     })
   })
 

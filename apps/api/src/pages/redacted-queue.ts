@@ -51,7 +51,7 @@ export class RedactedQueue extends BullMQAdapter {
       name: HARMLESS_NAME.test(plain.name) ? plain.name : HIDDEN,
       data: redactPayload(this.#name, plain.data),
       opts: { attempts, delay, priority, timestamp },
-      progress: typeof plain.progress === 'number' ? plain.progress : 0,
+      progress: redactProgress(plain.progress),
       returnvalue: null,
       stacktrace: [],
       deduplicationId: /^[0-9a-f]{64}$/.test(plain.deduplicationId ?? '') ? plain.deduplicationId : undefined,
@@ -78,3 +78,15 @@ function directFields(queue: string): Readonly<Record<string, TSchema>> {
     DIRECT_PAYLOADS
   return Object.hasOwn(payloads, queue) ? (payloads[queue]?.properties ?? {}) : {}
 }
+
+/** A number, or what our workers report: the phase and figures. */
+function redactProgress(progress: unknown): number | Readonly<Record<string, unknown>> {
+  if (typeof progress === 'number') return progress
+  if (typeof progress !== 'object' || progress === null) return 0
+  const entries = Object.entries(progress)
+  const figures = entries.filter(([name, value]) => FIGURES.includes(name) && typeof value === 'number')
+  const phase = entries.filter(([name, value]) => name === 'phase' && HARMLESS_NAME.test(String(value)))
+  return Object.fromEntries([...phase, ...figures])
+}
+
+const FIGURES = ['percent', 'bytes', 'totalBytes']
