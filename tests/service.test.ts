@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -100,6 +100,25 @@ describe('the service', () => {
     expect(await readFile(join(uploads, 'a.txt'), 'utf8')).toBe('one')
     await carryOut(system, `/v1/operations/${inPlace.id}/undo`, undefined)
     expect(await readFile(join(uploads, 'a.txt'), 'utf8')).toBe('two')
+  })
+
+  it('leaves the database and its own data out of an included directory that holds them', async () => {
+    await writeFile(join(system.directory, 'beside.txt'), 'kept')
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', include: [system.directory] })
+    expect(backup).toMatchObject({ state: 'completed', error: null })
+    const into = { url: sqliteUrl(join(system.directory, 'again.db')) }
+    const filesInto = join(system.directory, 'all-files')
+    const restored = await carryOut(system, `/v1/backups/${backup.backupId}/restore`, {
+      into,
+      filesInto,
+      dryRun: false,
+    })
+    expect(restored.error).toBeNull()
+    const [folder = ''] = await readdir(filesInto)
+    const names = await readdir(join(filesInto, folder))
+    expect(names).toContain('beside.txt')
+    expect(names).not.toContain('data')
+    expect(names.filter((name) => name.startsWith('shop.db'))).toEqual([])
   })
 
   it('deletes a backup with its objects and keeps a tombstone', async () => {

@@ -21,7 +21,7 @@ const MOST_WARNINGS = 20
 export interface TarOptions {
   /** Directories below which included ones may lie. */
   readonly pathRoots: readonly string[]
-  /** Databases and directories (absolute) that are left out, with a database's -wal, -shm and -journal. */
+  /** Files and directories (absolute) that are left out. */
   readonly exclude?: readonly string[]
   readonly signal: AbortSignal
 }
@@ -96,8 +96,7 @@ function uniqueName(name: string, taken: ReadonlySet<string>): string {
 }
 
 async function resolveExcluded(exclude: readonly string[]): Promise<ReadonlySet<string>> {
-  const resolved = await Promise.all(exclude.map((path) => realpath(path).catch(() => path)))
-  return new Set(resolved.flatMap((path) => ['', '-wal', '-shm', '-journal'].map((suffix) => path + suffix)))
+  return new Set(await Promise.all(exclude.map((path) => realpath(path).catch(() => path))))
 }
 
 async function fill(

@@ -8,6 +8,8 @@ export interface DatabaseInfo {
   readonly sizeBytes: number
   /** The strongest identity that the engine gives; equal for two URLs of one database. */
   readonly lockKey: string
+  /** Absolute paths of the files that it consists of, which no archive of directories may hold; empty for a server. */
+  readonly files: readonly string[]
   readonly details: Readonly<Record<string, string | number | boolean>>
   readonly warnings: readonly string[]
 }

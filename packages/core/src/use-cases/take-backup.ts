@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { PassThrough } from 'node:stream'
 import type { Backup } from '../domain/backup.ts'
@@ -54,7 +54,7 @@ export async function takeBackup(
     )
     return storeDump(taking, sink, dumping)
   })
-  const files = await storeFiles(taking)
+  const files = await storeFiles(taking, database.files)
   return describe(taking, summary, [data, ...files.artifacts], files, database.warnings)
 }
 
@@ -177,14 +177,16 @@ interface StoredFiles {
   readonly warnings: readonly string[]
 }
 
-async function storeFiles(taking: Taking): Promise<StoredFiles> {
-  const { deps, request, context } = taking
+async function storeFiles(taking: Taking, databaseFiles: readonly string[]): Promise<StoredFiles> {
+  const { deps, storage, backup, request, context } = taking
   if (request.include.length === 0) return { artifacts: [], fileCount: 0, include: [], warnings: [] }
-  const { pathRoots } = deps.driverContext
-  const databaseFile = taking.context.operation.lockKey.replace(/^sqlite:/, '')
+  const { pathRoots, scratchDir } = deps.driverContext
+  // the folder of a backup lies two levels below the root of its storage
+  const storageRoot = dirname(dirname(storage.locate(backupPrefix(backup.target, backup.id))))
   const tar = await tarDirectories(request.include, {
     pathRoots,
-    exclude: [databaseFile],
+    // what Holdfast itself writes would change under the reading
+    exclude: [...databaseFiles, dirname(scratchDir), storageRoot],
     signal: context.signal,
   })
   const [artifact, done] = await bothOrNeither(context.signal, (signal) => [
