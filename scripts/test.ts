@@ -1,7 +1,7 @@
 // npm test: all tests, or those that the arguments select as `vitest run` takes them. Its last line counts them.
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endLeftProcesses, RUN_VARIABLE } from './lib/left-behind.ts'
@@ -9,6 +9,8 @@ import { countTests } from './lib/test-totals.ts'
 
 const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs')
 const ENDING_MS = 3_000
+/** Longer than Vitest waits for its own workers to end. */
+const CLOSING_MS = 30_000
 
 // tests make their files in a directory of their own, so that whatever they forget is seen, and removed
 const workspace = mkdtempSync(join(tmpdir(), 'holdfast-'))
@@ -28,6 +30,8 @@ async function main(selection: readonly string[]): Promise<number> {
   const exitCode = await runVitest(selection, report, {
     ...process.env,
     TMPDIR: temporary,
+    // npm and others would keep it in the temporary directory
+    NODE_DISABLE_COMPILE_CACHE: '1',
     [RUN_VARIABLE]: run,
   })
   const { passed, failed, skipped } = countTests(readReport(report), exitCode)
@@ -56,10 +60,20 @@ async function runVitest(
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => child.kill('SIGTERM'))
   }
-  return await new Promise((resolve, reject) => {
+  // a test that leaves a child with an open pipe keeps Vitest from ending, for ever; its report is complete by then
+  const watch = setInterval(() => {
+    if (ageMs(report) > CLOSING_MS) child.kill('SIGKILL')
+  }, 1_000)
+  return await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', (code) => resolve(code))
-  })
+  }).finally(() => clearInterval(watch))
+}
+
+/** How long ago a file was written; 0 if it is not there. */
+function ageMs(file: string): number {
+  const { mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {}
+  return mtimeMs === undefined ? 0 : Date.now() - mtimeMs
 }
 
 function readReport(file: string): unknown {
