@@ -40,15 +40,7 @@ export async function lockDirectory(
     const isHeld = holder !== null && isProcessAlive(holder.owner)
     if (isHeld && waitedMs >= DYING_MS) throw inUse(directory, holder.owner)
     if (waitedMs > TAKE_MS) throw inUse(directory, 'unknown')
-    if (!isHeld)
-      await withGuard(`${path}.taking`, async () => {
-        // only now is it certain that nobody else has taken it since we looked
-        const left = readOwner(path)
-        const isKept = left === null ? ageMs(path) < UNWRITTEN_MS : isProcessAlive(left.owner)
-        if (isKept) return
-        if (left !== null) await endOrphan(left)
-        rmSync(path, { force: true })
-      })
+    if (!isHeld) await withGuard(`${path}.taking`, () => clear(path, endOrphan))
     await sleep(POLL_MS)
   }
   return {
@@ -60,6 +52,15 @@ export async function lockDirectory(
       if (readOwner(path)?.owner === owner) rmSync(path, { force: true })
     },
   }
+}
+
+/** Removes what a dead process left. Only now, with the guard, is it certain that nobody else has taken it since. */
+async function clear(path: string, endOrphan: (left: RedisOwner) => Promise<void>): Promise<void> {
+  const left = readOwner(path)
+  const isKept = left === null ? ageMs(path) < UNWRITTEN_MS : isProcessAlive(left.owner)
+  if (isKept) return
+  if (left !== null) await endOrphan(left)
+  rmSync(path, { force: true })
 }
 
 function inUse(directory: string, owner: string): AppError {
