@@ -47,7 +47,7 @@ const UNREADABLE: Meaning = {
   hint: "look at the system's log for errors of the disk or of the network file system",
 }
 
-/** By the part of SQLite's result code that comes first; the longest match wins. */
+/** By how SQLite's result code begins; the first match wins. */
 const SQLITE_MEANINGS: readonly (readonly [prefix: string, Meaning])[] = [
   ['SQLITE_BUSY', LOCKED],
   ['SQLITE_LOCKED', LOCKED],
@@ -59,6 +59,7 @@ const SQLITE_MEANINGS: readonly (readonly [prefix: string, Meaning])[] = [
   ['SQLITE_PERM', DENIED],
   ['SQLITE_AUTH', DENIED],
   ['SQLITE_FULL', SPACE],
+  ['SQLITE_IOERR_SHMSIZE', SPACE],
   ['SQLITE_IOERR', UNREADABLE],
 ]
 
