@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -191,9 +190,4 @@ function makeDatabase(file: string): string {
   )
   database.close()
   return `sqlite://${file}`
-}
-
-/** A name that nothing has had yet. */
-export function freshName(prefix: string): string {
-  return `${prefix}-${randomBytes(4).toString('hex')}`
 }

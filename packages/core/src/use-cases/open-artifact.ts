@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { Backup } from '../domain/backup.ts'
 import { isUsable } from '../domain/backup.ts'
 import type { Artifact, Manifest } from '../domain/manifest.ts'
 import { AppError } from '../errors.ts'
+import { ProvenBytes } from '../pipeline/proven-bytes.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { artifactKeyOf, readManifest, requireArtifact } from './stored-backup.ts'
 
@@ -14,7 +16,10 @@ export async function loadManifest(deps: OpenDeps, idOrName: string, signal: Abo
   return readManifest(await deps.storages.byName(backup.storage), deps.signer, backup, signal)
 }
 
-/** Streams a stored artifact as it lies in the storage, for downloads. */
+/**
+ * Streams a stored artifact as it lies in the storage, for downloads. The stream fails with ARTIFACT_CORRUPT, before
+ * its last byte, unless every byte is the one that was written.
+ */
 export async function openArtifact(
   deps: OpenDeps,
   idOrName: string,
@@ -25,7 +30,21 @@ export async function openArtifact(
   const storage = await deps.storages.byName(backup.storage)
   const manifest = await readManifest(storage, deps.signer, backup, signal)
   const artifact = requireArtifact(manifest, role)
-  const stream = await storage.get(artifactKeyOf(manifest, artifact), signal)
+  const key = artifactKeyOf(manifest, artifact)
+  const found = await storage.stat(key)
+  if (found?.sizeBytes !== artifact.storedBytes) {
+    throw new AppError(
+      'ARTIFACT_CORRUPT',
+      `the ${role} artifact of backup ${backup.id} is missing or cut short`,
+      {
+        hint: 'verify the backup; use another one meanwhile',
+      },
+    )
+  }
+  const stored = await storage.get(key, signal)
+  const stream = new ProvenBytes({ sizeBytes: artifact.storedBytes, sha256: artifact.storedSha256 })
+  // whoever reads the stream learns of every failure
+  pipeline(stored, stream, { signal }).catch(() => {})
   return { stream, artifact, manifest }
 }
 

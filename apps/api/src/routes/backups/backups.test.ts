@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
@@ -154,6 +154,31 @@ describe('reading backups', () => {
     expect(sha256.copy().digest('hex')).toBe(artifact.storedSha256)
     expect(response.headers.get('x-checksum-sha256')).toBe(artifact.storedSha256)
     expect(response.headers.get('repr-digest')).toBe(`sha-256=:${sha256.digest('base64')}:`)
+  })
+
+  it('does not let damaged bytes pass for the ones that were written', async () => {
+    await api.carryOut('/v1/backups', { target: 'other', name: 'to-be-damaged' })
+    const { body: backup } = await get('/to-be-damaged')
+    const { body: manifest } = await get('/to-be-damaged/manifest')
+    const folder = join(api.directory, 'data', 'storage', 'other', backup.id)
+    const file = join(folder, manifest.artifacts[0].name)
+    const bytes = readFileSync(file)
+    const address = api.app.listeningOrigin
+    const download = () =>
+      fetch(`${address}/v1/backups/to-be-damaged/download`, {
+        headers: { authorization: `Bearer ${api.keys.operator}` },
+      })
+
+    bytes[bytes.length - 5] = (bytes[bytes.length - 5] ?? 0) ^ 1
+    chmodSync(file, 0o600)
+    writeFileSync(file, bytes)
+    // a small one is refused as a whole; a large one would break off before its last piece
+    const flipped = await download()
+    expect([flipped.status, await flipped.json()]).toMatchObject([409, { code: 'ARTIFACT_CORRUPT' }])
+
+    truncateSync(file, bytes.length - 1)
+    const cut = await download()
+    expect([cut.status, await cut.json()]).toMatchObject([409, { code: 'ARTIFACT_CORRUPT' }])
   })
 
   it('answers 404 to an artifact that the backup does not have', async () => {
