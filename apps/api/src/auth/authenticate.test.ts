@@ -79,6 +79,20 @@ describe('a key', () => {
     ).toBe(401)
   })
 
+  it('never enters the log, however it was sent', async () => {
+    const { viewer } = api.keys
+    await get(`Bearer ${viewer}`)
+    await get(basic(viewer))
+    await get(`Bearer ${viewer}x`)
+    await get(`Token ${viewer}`)
+    await api.call('GET', `/v1/targets?key=${viewer}`, { key: null, headers: { cookie: `key=${viewer}` } })
+    await api.call('GET', `/v1/targets/${viewer}`)
+    await api.call('POST', '/v1/keys', { body: viewer })
+    expect(api.logged()).toContain('UNAUTHENTICATED')
+    expect(api.logged()).not.toContain(viewer)
+    expect(api.logged()).not.toContain(Buffer.from(`anybody:${viewer}`).toString('base64'))
+  })
+
   it('stops working as soon as it is revoked', async () => {
     const { body } = await api.call('POST', '/v1/keys', { body: { name: 'short-lived', role: 'admin' } })
     expect((await get(`Bearer ${body.key}`)).status).toBe(200)

@@ -41,18 +41,22 @@ export function tableOfRoutes(app: FastifyInstance): () => readonly RouteEntry[]
   return () => routes.flatMap(entriesOf)
 }
 
-/** States the access of routes that a plugin registers in its own scope. */
+/** States the access of routes that a plugin registers in its own scope, and the action of those that change things. */
 export function stateAccess(scope: FastifyInstance, access: Access, action?: string): void {
   scope.addHook('onRoute', (route) => {
-    route.config = { ...route.config, access, ...(action === undefined ? {} : { action }) }
+    const isAction = action !== undefined && isChanging(route)
+    route.config = { ...route.config, access, ...(isAction ? { action } : {}) }
   })
 }
 
 function requireStated(route: RouteOptions): void {
-  const writes = [route.method].flat().some((method) => !READS.includes(method))
   if (route.config?.access === undefined) throw new Error(`route ${route.url} states no access`)
-  if (writes && route.config.action === undefined)
+  if (isChanging(route) && route.config.action === undefined)
     throw new Error(`route ${route.url} changes things unaudited`)
+}
+
+function isChanging(route: RouteOptions): boolean {
+  return [route.method].flat().some((method) => !READS.includes(method))
 }
 
 function entriesOf(route: RouteOptions): RouteEntry[] {
