@@ -46,6 +46,9 @@ export async function extractTar(
   }
 }
 
+/** Says why the archive is read no further, and throws that. */
+type Fail = (error: unknown) => never
+
 class Unpacking {
   readonly #into: string
   readonly #signal: AbortSignal
@@ -63,11 +66,12 @@ class Unpacking {
   async run(tar: Extract): Promise<void> {
     try {
       for await (const entry of tar) {
-        await this.#add(entry.header, entry).catch((error: unknown) => {
-          // before the loop is left, which would end the other half with no reason
+        // before a loop over it is left, which would end the other half with no reason
+        const fail = (error: unknown): never => {
           tar.destroy(error instanceof Error ? error : null)
           throw error
-        })
+        }
+        await this.#add(entry.header, entry, fail).catch(fail)
         entry.resume()
       }
     } finally {
@@ -77,7 +81,7 @@ class Unpacking {
     await this.#finishDirectories()
   }
 
-  async #add(header: Header, content: AsyncIterable<unknown>): Promise<void> {
+  async #add(header: Header, content: AsyncIterable<unknown>, fail: Fail): Promise<void> {
     throwIfAborted(this.#signal)
     const name = confinedName(header.name)
     const attributes = attributesOf(header)
@@ -89,7 +93,7 @@ class Unpacking {
       return
     }
     await this.#makeParents(name)
-    if (header.type === 'file') await this.#addFile(path, attributes, content)
+    if (header.type === 'file') await this.#addFile(path, attributes, content, fail)
     else if (header.type === 'symlink') await addLink(path, header.linkname, attributes)
     else throw malformed(`an entry is a ${String(header.type)}`)
     this.fileCount += 1
@@ -106,12 +110,17 @@ class Unpacking {
     }
   }
 
-  async #addFile(path: string, attributes: EntryAttributes, content: AsyncIterable<unknown>): Promise<void> {
+  async #addFile(
+    path: string,
+    attributes: EntryAttributes,
+    content: AsyncIterable<unknown>,
+    fail: Fail,
+  ): Promise<void> {
     const handle = await open(path, 'wx', 0o600)
     try {
       for await (const chunk of content) {
         // tar-stream declares unknown; a tar holds bytes
-        if (chunk instanceof Uint8Array) await writeAll(handle, chunk)
+        if (chunk instanceof Uint8Array) await writeAll(handle, chunk).catch(fail)
       }
     } catch (error) {
       await handle.close()
@@ -197,8 +206,11 @@ function malformed(what: string, cause?: unknown): AppError {
 function extractError(error: unknown): unknown {
   if (error instanceof AppError || !(error instanceof Error)) return error
   const code = 'code' in error ? error.code : undefined
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new AppError('TEMPORARY_SPACE_FULL', 'no space is left to unpack the files', { cause: error })
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new AppError('TEMPORARY_SPACE_FULL', 'no space is left to unpack the files', {
+      hint: 'the files are unpacked beside their destination first: free space on its file system',
+      cause: error,
+    })
   }
   if (code === 'EEXIST') return malformed('a name comes twice', error)
   // the tar library gives plain errors without a code

@@ -36,7 +36,7 @@ export async function requireScratchSpace(directory: string, neededBytes: number
 
 function asTemporarySpaceError(error: unknown, scratchDir: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') return error
   return new AppError('TEMPORARY_SPACE_FULL', `no space left in the temporary directory ${scratchDir}`, {
     cause: error,
     hint: 'free space in the data directory, or move it with HOLDFAST_DATA_DIR',
