@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Manifest } from '../domain/manifest.ts'
 import { AppError } from '../errors.ts'
@@ -82,26 +82,45 @@ export async function stageFiles(
     aside: besides(destination, operationId, 'replaced'),
   }))
   await discardFiles(plan, operationId)
-  // unpacked once beside the first destination, then moved: a rename is enough where all are on one file system
-  const unpacked = besides(first.destination, operationId, 'unpacked')
-  await mkdir(dirname(unpacked), { recursive: true })
-  try {
+  const unpackBeside = async (destination: string): Promise<string> => {
+    const unpacked = besides(destination, operationId, 'unpacked')
+    await makeParents(dirname(unpacked), operationId)
     const plain = await openPlain(storage, manifest, requireArtifact(manifest, 'files'), signal)
     await extractTar(plain, unpacked, { signal })
+    return unpacked
+  }
+  try {
+    // once for all, since a rename is enough where they lie on one file system
+    const unpacked = await unpackBeside(first.destination)
     for (const [index, directory] of staged.entries()) {
       const planned = plan[index]
       if (planned === undefined) continue
-      await mkdir(dirname(directory.staged), { recursive: true })
-      await rename(join(unpacked, planned.as), directory.staged)
+      await makeParents(dirname(directory.staged), operationId)
+      const isMoved = await moveInto(join(unpacked, planned.as), directory.staged)
+      if (!isMoved) {
+        const besideIt = await unpackBeside(planned.destination)
+        await rename(join(besideIt, planned.as), directory.staged)
+        await rm(besideIt, { recursive: true, force: true })
+      }
       await syncDirectory(dirname(directory.staged))
     }
+    await rm(unpacked, { recursive: true, force: true })
   } catch (error) {
     await discardFiles(plan, operationId)
-    throw error
-  } finally {
-    await rm(unpacked, { recursive: true, force: true })
+    throw explain(error)
   }
   return staged
+}
+
+/** False if the two places lie on different file systems. */
+async function moveInto(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EXDEV') return false
+    throw error
+  }
 }
 
 /**
@@ -112,15 +131,31 @@ export async function swapFiles(
   staged: readonly StagedDirectory[],
 ): Promise<{ readonly destination: string; readonly aside: string }[]> {
   const kept: { destination: string; aside: string }[] = []
-  for (const { staged: from, destination, aside } of staged) {
-    if (await exists(from)) {
-      if ((await exists(destination)) && !(await exists(aside))) await rename(destination, aside)
-      await rename(from, destination)
-      await syncDirectory(dirname(destination))
+  try {
+    for (const { staged: from, destination, aside } of staged) {
+      if (await exists(from)) {
+        if ((await exists(destination)) && !(await exists(aside))) await rename(destination, aside)
+        await rename(from, destination)
+        await syncDirectory(dirname(destination))
+      }
+      if (await exists(aside)) kept.push({ destination, aside })
     }
-    if (await exists(aside)) kept.push({ destination, aside })
+  } catch (error) {
+    throw explain(error)
   }
   return kept
+}
+
+/** The directories that were made for a restore stay, now that something is in them. Idempotent. */
+export async function keepParents(
+  staged: readonly { readonly destination: string }[],
+  operationId: string,
+): Promise<void> {
+  for (const { destination } of staged) {
+    for (const directory of await madeFor(operationId, dirname(destination))) {
+      await rm(noteIn(directory, operationId), { force: true })
+    }
+  }
 }
 
 /** Takes back what {@link swapFiles} did, whole or in part: the staged directories are staged again. */
@@ -157,10 +192,47 @@ export async function discardFiles(
     await rm(besides(destination, operationId, 'staged'), { recursive: true, force: true })
     await rm(besides(destination, operationId, 'unpacked'), { recursive: true, force: true })
   }
+  for (const { destination } of plan) {
+    for (const directory of await madeFor(operationId, dirname(destination))) {
+      await rm(noteIn(directory, operationId), { force: true })
+      await rmdir(directory).catch((error) => {
+        if (codeOf(error) !== 'ENOTEMPTY') throw error
+      })
+    }
+  }
 }
 
 function besides(destination: string, operationId: string, what: string): string {
   return join(dirname(destination), `.${basename(destination)}.holdfast-${operationId}.${what}`)
+}
+
+/** Makes a directory and those above it, with a note in each, so that a restore that fails leaves none of them. */
+async function makeParents(directory: string, operationId: string): Promise<void> {
+  try {
+    await mkdir(directory)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    if (codeOf(error) !== 'ENOENT' || dirname(directory) === directory) throw error
+    await makeParents(dirname(directory), operationId)
+    return makeParents(directory, operationId)
+  }
+  try {
+    await writeFile(noteIn(directory, operationId), '')
+  } catch (error) {
+    await rmdir(directory)
+    throw error
+  }
+  await syncDirectory(dirname(directory))
+}
+
+function noteIn(directory: string, operationId: string): string {
+  return join(directory, `.holdfast-${operationId}.made`)
+}
+
+/** This directory and those above it, as far as they were made for the operation; the innermost first. */
+async function madeFor(operationId: string, directory: string): Promise<readonly string[]> {
+  if (!(await exists(noteIn(directory, operationId)))) return []
+  return [directory, ...(await madeFor(operationId, dirname(directory)))]
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -168,7 +240,34 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function ignoreMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    return null
+  if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
   throw error
+}
+
+/** What a failure of the file system means for whoever asked for the restore. */
+function explain(error: unknown): unknown {
+  const code = codeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new AppError('TEMPORARY_SPACE_FULL', 'no space is left for the included directories', {
+      hint: 'they are unpacked beside their destination first: free space on its file system',
+      cause: error,
+    })
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new AppError('DATABASE_ACCESS_DENIED', 'the included directories may not be put in their place', {
+      hint: 'let the user that the workers run as write to the directory that receives them',
+      cause: error,
+    })
+  }
+  if (code === 'ENOTDIR') {
+    return new AppError('DESTINATION_EXISTS', 'a file lies where a directory is needed for the files', {
+      hint: "move it away, or name another directory with 'filesInto'",
+      cause: error,
+    })
+  }
+  return error
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }

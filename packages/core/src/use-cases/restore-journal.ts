@@ -8,7 +8,7 @@ import { isoNow } from '../ports/clock.ts'
 import type { DatabaseDriver, SwapResult } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { swapFiles, takeBackFiles } from './restore-files.ts'
+import { keepParents, swapFiles, takeBackFiles } from './restore-files.ts'
 
 const StagedDirectory = Type.Object({
   staged: Type.String(),
@@ -84,6 +84,7 @@ export async function resumeSwap(
   await confirm()
   const files = await swapFiles(journal.files)
   const swapped = await driver.swap(journal.ticket, confirm, signal)
+  await keepParents(journal.files, operation.id)
   await driver.discardStaged(operation.id)
   return swapEnd(deps, operation.id, journal, swapped, files)
 }
