@@ -12,8 +12,8 @@ export interface Tidied<Output> {
 }
 
 /**
- * Runs work in which a database is opened, and leaves beside the database what was there before, whatever happens:
- * opening one in WAL mode needs a -wal and a -shm file, and a helper that is killed cannot remove them.
+ * Runs work that only reads, and leaves beside the database what was there before, whatever happens: opening one in
+ * WAL mode needs a -wal and a -shm file, and a helper that is killed cannot remove them.
  */
 export async function keepingSideFiles<Output>(
   pool: HelperPool,
@@ -21,14 +21,23 @@ export async function keepingSideFiles<Output>(
   work: () => Promise<Output>,
 ): Promise<Tidied<Output>> {
   const before = await sideFiles(access.path)
-  let output: Output
+  const output = await tidyingIfItFails(pool, access, work)
+  return { output, warnings: await tidy(pool, access, before) }
+}
+
+/** Runs work that changes the database, which leaves it tidy by itself unless it fails. */
+export async function tidyingIfItFails<Output>(
+  pool: HelperPool,
+  access: FileAccess,
+  work: () => Promise<Output>,
+): Promise<Output> {
+  const before = await sideFiles(access.path)
   try {
-    output = await work()
+    return await work()
   } catch (error) {
     await tidy(pool, access, before)
     throw error
   }
-  return { output, warnings: await tidy(pool, access, before) }
 }
 
 interface SideFiles {

@@ -7,8 +7,7 @@ import type { RestoreFiles } from './file-names.ts'
 import { restoreFiles, SIDE_SUFFIXES } from './file-names.ts'
 import type { JobHooks } from './helper-conversation.ts'
 import type { DestinationOutput, FileAccess, HelperJobs } from './protocol.ts'
-import type { Tidied } from './side-files.ts'
-import { keepingSideFiles } from './side-files.ts'
+import { tidyingIfItFails } from './side-files.ts'
 import type { SqliteDriverParts } from './sqlite-driver.ts'
 import type { Replaced } from './tickets.ts'
 import { readReplaced, readStaged, writeTicket } from './tickets.ts'
@@ -71,8 +70,7 @@ export class SqliteRestore {
     const { operationId, realPath, file, wasWal } = readStaged(ticket)
     await this.#requireRealPath(realPath)
     const input = { ...this.#access, operationId, staged: file, wasWal }
-    const { output } = await this.#change('swap', input, confirm, signal)
-    const { aside, warnings } = output
+    const { aside, warnings } = await this.#change('swap', input, confirm, signal)
     if (aside === null) return { replaced: null, warnings }
     const location = aside.path
     return { replaced: { ticket: writeTicket({ operationId, realPath, aside }), location }, warnings }
@@ -107,7 +105,7 @@ export class SqliteRestore {
     input: HelperJobs[Name]['input'],
     confirm: () => Promise<void>,
     signal: AbortSignal,
-  ): Promise<Tidied<HelperJobs[Name]['output']>> {
+  ): Promise<HelperJobs[Name]['output']> {
     const { pool } = this.#parts
     for (let attempt = 1; ; attempt += 1) {
       let isAllowed = false
@@ -117,7 +115,7 @@ export class SqliteRestore {
       }
       try {
         const hooks = { ...this.#hooks(signal), confirm: allow }
-        return await keepingSideFiles(pool, this.#access, () => pool.run(name, input, hooks))
+        return await tidyingIfItFails(pool, this.#access, () => pool.run(name, input, hooks))
       } catch (error) {
         const { asidePart } = filesOf(await this.#requireRealPath(), input.operationId)
         await removeAll(asidePart)

@@ -5,6 +5,9 @@ export const HEADER_BYTES = 100
 
 const MAGIC = Buffer.from('SQLite format 3\0', 'latin1')
 
+/** By the number in the header; 0 stands in a database without a schema. */
+const ENCODINGS = ['UTF-8', 'UTF-8', 'UTF-16le', 'UTF-16be'] as const
+
 /** The parts of the file header that matter here (https://www.sqlite.org/fileformat2.html, section 1.3). */
 export interface DatabaseHeader {
   readonly pageSize: number
@@ -12,6 +15,7 @@ export interface DatabaseHeader {
   readonly pageCount: number
   readonly isWal: boolean
   readonly schemaCookie: number
+  readonly encoding: string
 }
 
 /** Null if the bytes are not the head of an SQLite file. */
@@ -26,6 +30,7 @@ export function parseHeader(bytes: Buffer): DatabaseHeader | null {
     pageCount: isCountValid ? bytes.readUInt32BE(28) : 0,
     isWal: bytes.readUInt8(18) === 2 || bytes.readUInt8(19) === 2,
     schemaCookie: bytes.readUInt32BE(40),
+    encoding: ENCODINGS[bytes.readUInt32BE(56)] ?? 'unknown',
   }
 }
 

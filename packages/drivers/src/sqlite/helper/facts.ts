@@ -21,8 +21,6 @@ export function readFacts(connection: Connection): DatabaseFacts {
   }
 }
 
-const ENCODINGS = ['UTF-8', 'UTF-8', 'UTF-16le', 'UTF-16be'] as const
-
 /** The facts of a database that SQLite may not open without changing it, as far as its header knows them. */
 export function factsOfHeader(descriptor: number, sizeBytes: number): DatabaseFacts {
   const head = Buffer.alloc(HEADER_BYTES)
@@ -37,7 +35,7 @@ export function factsOfHeader(descriptor: number, sizeBytes: number): DatabaseFa
     toolVersion: TOOL_VERSION,
     pageSize: header.pageSize,
     pageCount: Math.ceil(sizeBytes / header.pageSize),
-    encoding: ENCODINGS[head.readUInt32BE(56)] ?? 'unknown',
+    encoding: header.encoding,
     journalMode: header.isWal ? 'wal' : 'delete',
     userVersion: head.readInt32BE(60),
     applicationId: head.readInt32BE(68),

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { parseHeader } from './database-header.ts'
 import { headerOf } from './destination.ts'
-import { numberOf } from './facts.ts'
+import { numberOf, textOf } from './facts.ts'
 import { explain, HelperFailure } from './failure.ts'
 import type { JobLink } from './link.ts'
 import type { LiveDatabase } from './live-database.ts'
@@ -15,6 +15,9 @@ import { replacePages } from './replace-pages.ts'
 import type { Kept } from './set-aside.ts'
 import { sqlitePath } from './sqlite-path.ts'
 import { syncDirectory, syncPath } from './sync-files.ts'
+
+const ENCODING_CHANGED =
+  'the restored database has another text encoding: processes that have it open must open it again'
 
 /** New pages for a live database. */
 export interface PageSwap {
@@ -36,8 +39,9 @@ export interface PageSwap {
 export async function swapPages(swap: PageSwap, link: JobLink): Promise<readonly string[]> {
   const { live, source } = swap
   placeMarker(source, swap.marker)
-  const { isWal, pageSize } = layoutOf(live)
-  const mustLeaveWal = isWal && pageSize !== headerOf(source)?.pageSize
+  const { isWal, pageSize, encoding } = layoutOf(live)
+  const sourceHeader = headerOf(source)
+  const mustLeaveWal = isWal && pageSize !== sourceHeader?.pageSize
   if (mustLeaveWal) leaveWal(live)
   try {
     await replaceLocked(swap, link)
@@ -50,15 +54,23 @@ export async function swapPages(swap: PageSwap, link: JobLink): Promise<readonly
     ...(isWalAgain
       ? []
       : ["the destination could not be put back into WAL mode: run 'PRAGMA journal_mode = WAL'"]),
+    ...(encoding === sourceHeader?.encoding ? [] : [ENCODING_CHANGED]),
     ...makeDurable(live),
   ]
 }
 
-function layoutOf(live: LiveDatabase): { readonly isWal: boolean; readonly pageSize: number } {
+interface Layout {
+  readonly isWal: boolean
+  readonly pageSize: number
+  readonly encoding: string
+}
+
+function layoutOf(live: LiveDatabase): Layout {
   using opened = openLive(live)
   return {
     isWal: isInWalMode(opened),
     pageSize: numberOf(opened.connection.pragma('page_size', { simple: true })),
+    encoding: textOf(opened.connection.pragma('encoding', { simple: true })),
   }
 }
 

@@ -70,14 +70,18 @@ export function linkedAside(realPath: string, operationId: string): readonly Fil
 /** True if SQLite can open what is there, so that connections of other processes may exist and must be kept. */
 export function isUsable(live: LiveDatabase, stat: BigIntStats): boolean {
   if (stat.size > 0n && headerOf(live.realPath) === null) return false
+  const index = `${live.realPath}-shm`
+  const hadIndex = lstatOrNull(index) !== null
   try {
     openLive(live)[Symbol.dispose]()
     return true
   } catch (error) {
     const isDamaged =
       error instanceof HelperFailure && ['DATABASE_CORRUPT', 'DATABASE_INVALID'].includes(error.code)
-    if (isDamaged) return false
-    throw error
+    if (!isDamaged) throw error
+    // made by looking at it; what is kept aside is what was there
+    if (!hadIndex) rmSync(index, { force: true })
+    return false
   }
 }
 

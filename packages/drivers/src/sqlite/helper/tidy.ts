@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { FileAccess } from '../protocol.ts'
 import { Descriptors } from './descriptors.ts'
+import { headerOf } from './destination.ts'
 import { explain, isSqliteError } from './failure.ts'
 import type { JobLink } from './link.ts'
 import { locateExisting, lstatOrNull } from './locate-file.ts'
@@ -18,6 +19,8 @@ const leftOpen: unknown[] = []
 export function tidy(input: FileAccess & { readonly keepWal: boolean }, link: JobLink): boolean {
   link.opened()
   const { realPath } = locateExisting(input)
+  // only a WAL database can have been given these files: beside anything else they are somebody's
+  if (headerOf(realPath)?.isWal !== true) return false
   const descriptors = new Descriptors()
   try {
     const path = sqlitePath(realPath, descriptors.open(realPath))
