@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers'
 import { usageError } from './cli-error.ts'
 import type { Host } from './host.ts'
 
-const WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*:[^/?#@]+@/i
+/** Also one that is not encoded as it should be: a password may hold anything. */
+const WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]*:[^@]+@/i
 const WITH_SECRET_PARAMETER = /[?&][^=&]*(pass|secret|token|key)[^=&]*=[^&]/i
 const SCHEME = /^[a-z][a-z0-9+.-]*:/i
 
@@ -31,18 +32,24 @@ export async function readDatabaseUrl(host: Host, { word, file, fileOption }: Ur
       'for example sqlite:///srv/data/shop.db',
     )
   }
-  if (word !== undefined) return requirePublic(requireUrl(host, word), fileOption)
+  if (word !== undefined) return requirePublic(requireWord(host, word), fileOption)
   const url = (file === '-' ? await text(host.stdin) : await readUrlFile(file ?? '')).trim()
-  return requireUrl(host, url)
+  return requireUrl(url)
 }
 
-function requireUrl(host: Host, url: string): string {
+function requireWord(host: Host, url: string): string {
   if (isUrl(url)) return url
   const path = isAbsolute(url) ? url : resolve(host.cwd, url)
   const suggestion = `sqlite://${path.split('/').map(encodeURIComponent).join('/')}`
+  throw usageError('the URL has no scheme', `for an SQLite file: ${suggestion}`)
+}
+
+/** What came in secret is not repeated, not even to correct it. */
+function requireUrl(url: string): string {
+  if (isUrl(url)) return url
   throw usageError(
-    'the URL has no scheme',
-    url === '' ? 'the input was empty' : `for an SQLite file: ${suggestion}`,
+    url === '' ? 'the input was empty' : 'the URL has no scheme',
+    'it begins with, for example, sqlite://',
   )
 }
 
