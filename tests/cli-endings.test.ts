@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeDatabase, rowsOf } from './support/databases.ts'
@@ -90,6 +92,19 @@ describe('the exit status', () => {
     expect(await holdfast('status', '--url', `http://127.0.0.1:${system.redis.port}`)).toMatchObject({
       code: 5,
     })
+  })
+
+  it('is 130 at a signal while the service keeps it waiting', async () => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const address = silent.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const asking = holdfast.start('target', 'list', '--url', `http://127.0.0.1:${port}`)
+    const [socket] = await once(silent, 'connection')
+    asking.child.kill('SIGTERM')
+    expect(await asking.end).toMatchObject({ code: 130, stderr: 'error: interrupted\ncode:  INTERRUPTED\n' })
+    socket.destroy()
+    silent.close()
   })
 
   it('is 0 for help and version, which load next to nothing', async () => {
