@@ -22,8 +22,16 @@ const DEFAULT_GZIP_LEVEL = 6
 /** From this size on starting the `zstd` program pays: it compresses on all cores, and outside this process. */
 export const PROGRAM_FROM_BYTES = 64 * 1024 * 1024
 
-/** Plain bytes to store: a stream, or a file that nobody changes any more. */
-export type PlainSource = Readable | { readonly file: string; readonly sizeBytes: number }
+/** A file that nobody changes any more. */
+export interface PlainFile {
+  readonly file: string
+  readonly sizeBytes: number
+  /** Of its bytes, if whoever wrote them knows: then it is believed here, and reading back has to prove it. */
+  readonly sha256?: string
+}
+
+/** Plain bytes to store. */
+export type PlainSource = Readable | PlainFile
 
 /** Settings of {@link encode}. */
 export interface EncodeOptions {
@@ -121,16 +129,16 @@ async function feed(stage: Duplex, chunks: AsyncIterable<Buffer>): Promise<void>
   stage.end()
 }
 
-/** The program reads the file itself: its bytes never pass through this process, so they are hashed beside it. */
+/** The program reads the file itself: its bytes never pass through this process, and are hashed beside it if need be. */
 async function compressFile(
-  source: { readonly file: string; readonly sizeBytes: number },
+  source: PlainFile,
   { level, signal }: EncodeOptions,
   into: PassThrough,
 ): Promise<Digest> {
   const file = await open(source.file, 'r')
   try {
     const [digest] = await together(signal, (both) => [
-      sha256OfFile(source.file, both),
+      digestOf(source, both),
       runZstd(compressArgs(level), file.fd, into, both),
     ])
     requireSize(digest, source.sizeBytes)
@@ -139,6 +147,10 @@ async function compressFile(
   } finally {
     await file.close()
   }
+}
+
+async function digestOf({ file, sizeBytes, sha256 }: PlainFile, signal: AbortSignal): Promise<Digest> {
+  return sha256 === undefined ? sha256OfFile(file, signal) : { sizeBytes, sha256 }
 }
 
 async function compressStream(source: Readable, options: EncodeOptions, into: PassThrough): Promise<Digest> {

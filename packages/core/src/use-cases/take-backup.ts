@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { PassThrough } from 'node:stream'
 import type { Backup } from '../domain/backup.ts'
@@ -9,12 +9,14 @@ import type { Compression } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
 import type { PlainSource } from '../pipeline/codec.ts'
 import { encode } from '../pipeline/codec.ts'
+import { requireInsideRoots } from '../pipeline/path-policy.ts'
 import { tarDirectories } from '../pipeline/tar-directories.ts'
 import { isoNow } from '../ports/clock.ts'
 import type { DumpSummary } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
+import { ownPlaces, requireNotOwn } from './own-places.ts'
 import { checkDump, proveArtifacts, verifyStored } from './run-verify.ts'
 import { requireScratchSpace, withScratch } from './scratch.ts'
 import { shrinkage } from './shrinkage.ts'
@@ -89,7 +91,7 @@ async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<Dum
   const format = await Promise.race([sink.chosen, dumping.then(() => null)])
   if (format === null) {
     const summary = await dumping
-    const source = { file: sink.path, sizeBytes: summary.sizeBytes }
+    const source = { file: sink.path, sizeBytes: summary.sizeBytes, sha256: summary.sha256 }
     // the check reads the very bytes that are stored: reading back proves them equal by their hash
     const [data] = await bothOrNeither(taking.context.signal, (signal) => [
       storeArtifact(taking, 'data', summary.format, source, signal),
@@ -181,12 +183,14 @@ async function storeFiles(taking: Taking, databaseFiles: readonly string[]): Pro
   const { deps, storage, backup, request, context } = taking
   if (request.include.length === 0) return { artifacts: [], fileCount: 0, include: [], warnings: [] }
   const { pathRoots, scratchDir } = deps.driverContext
-  // the folder of a backup lies two levels below the root of its storage
-  const storageRoot = dirname(dirname(storage.locate(backupPrefix(backup.target, backup.id))))
+  const places = await ownPlaces(scratchDir, storage.locate(backupPrefix(backup.target, backup.id)))
+  for (const directory of request.include) {
+    requireNotOwn(await requireInsideRoots(directory, pathRoots), places)
+  }
   const tar = await tarDirectories(request.include, {
     pathRoots,
     // what Holdfast itself writes would change under the reading
-    exclude: [...databaseFiles, dirname(scratchDir), storageRoot],
+    exclude: [...databaseFiles, places.dataDir, places.storageRoot],
     signal: context.signal,
   })
   const [artifact, done] = await bothOrNeither(context.signal, (signal) => [
