@@ -121,6 +121,75 @@ describe('the service', () => {
     expect(names.filter((name) => name.startsWith('shop.db'))).toEqual([])
   })
 
+  it('lets nobody take its own keys, catalog or backups with a backup', async () => {
+    const { dataDir } = system
+    await mkdir(join(dataDir, 'redis'), { recursive: true })
+    for (const own of [
+      dataDir,
+      join(dataDir, 'storage'),
+      join(dataDir, 'storage', 'shop'),
+      join(dataDir, 'redis'),
+    ]) {
+      const backup = await carryOut(system, '/v1/backups', { target: 'shop', include: [own] })
+      expect(backup, own).toMatchObject({ state: 'failed', error: { code: 'PATH_NOT_ALLOWED' } })
+    }
+    const mine = join(dataDir, 'mine')
+    await mkdir(mine)
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', include: [mine] })
+    expect(backup.error).toBeNull()
+  })
+
+  it('moves neither the database nor its own data away with a directory that is restored', async () => {
+    const path = join(system.directory, 'app')
+    const uploads = join(path, 'storage')
+    await mkdir(uploads, { recursive: true })
+    await writeFile(join(uploads, 'a.txt'), 'one')
+    const database = join(path, 'app.db')
+    makeDatabase(database, 'item', 10)
+    await system.call('POST', '/v1/targets', { name: 'app', url: sqliteUrl(database) })
+    const restore = async (include: readonly string[], asked: object) => {
+      const backup = await carryOut(system, '/v1/backups', { target: 'app', include })
+      expect(backup.error).toBeNull()
+      const consent = { into: { target: 'app' }, dryRun: false, overwrite: true, confirm: 'app' }
+      return carryOut(system, `/v1/backups/${backup.backupId}/restore`, { ...consent, ...asked })
+    }
+    const inPlace = await restore([path], {})
+    expect(inPlace.error).toMatchObject({
+      code: 'INVALID_REQUEST',
+      hint: expect.stringContaining('filesInto'),
+    })
+    const overOurs = await restore([uploads], { filesInto: system.dataDir })
+    expect(overOurs.error).toMatchObject({ code: 'PATH_NOT_ALLOWED' })
+    const elsewhere = await restore([path], { filesInto: join(system.directory, 'app-files') })
+    expect(elsewhere.error).toBeNull()
+  })
+
+  it('restores and undoes directories of which one holds another', async () => {
+    const outer = join(system.directory, 'outer')
+    const inner = join(outer, 'inner')
+    await mkdir(inner, { recursive: true })
+    const write = async (text: string) => {
+      for (const folder of [outer, inner]) await writeFile(join(folder, 'file'), text)
+    }
+    const read = () => Promise.all([outer, inner].map((folder) => readFile(join(folder, 'file'), 'utf8')))
+    for (const include of [
+      [inner, outer],
+      [outer, inner],
+      [outer, `${outer}/`],
+    ]) {
+      await write('old')
+      const backup = await carryOut(system, '/v1/backups', { target: 'shop', include })
+      await write('new')
+      const consent = { into: { target: 'shop' }, dryRun: false, overwrite: true, confirm: 'shop' }
+      const restored = await carryOut(system, `/v1/backups/${backup.backupId}/restore`, consent)
+      expect(restored.error).toBeNull()
+      expect(await read()).toEqual(['old', 'old'])
+      await carryOut(system, `/v1/operations/${restored.id}/undo`, undefined)
+      expect(await read()).toEqual(['new', 'new'])
+      expect((await readdir(outer)).toSorted()).toEqual(['file', 'inner'])
+    }
+  })
+
   it('deletes a backup with its objects and keeps a tombstone', async () => {
     const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'to be deleted' })
     const deleted = await system.call('DELETE', `/v1/backups/${backup.backupId}`)

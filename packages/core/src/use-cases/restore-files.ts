@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import type { Manifest } from '../domain/manifest.ts'
+import { backupPrefix } from '../domain/object-keys.ts'
 import { AppError } from '../errors.ts'
 import { extractTar } from '../pipeline/extract-tar.ts'
 import { requireInsideRoots } from '../pipeline/path-policy.ts'
@@ -8,6 +9,7 @@ import { syncDirectory } from '../pipeline/sync-directory.ts'
 import type { DestinationReport } from '../ports/driver.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
+import { holds, ownPlaces, requireNothingOwnIn } from './own-places.ts'
 import type { StagedDirectory } from './restore-journal.ts'
 import { openPlain, requireArtifact } from './stored-backup.ts'
 
@@ -21,23 +23,43 @@ export interface PlannedDirectory {
 }
 export type FilesPlan = readonly PlannedDirectory[]
 
+type Planned = PlannedDirectory & { readonly realPath: string }
+
 /**
  * Where the included directories of a backup go: to where they came from when the backup's own target is restored,
  * into `filesInto` when that was asked for, and else into `<database>.files` beside the destination.
  */
 export async function planFiles(
-  deps: Pick<WorkDeps, 'driverContext'>,
-  manifest: Pick<Manifest, 'include'>,
+  deps: Pick<WorkDeps, 'driverContext'> & { readonly storage: Pick<Storage, 'locate'> },
+  manifest: Pick<Manifest, 'include' | 'target' | 'id'>,
   destination: DestinationReport,
   request: { readonly filesInto: string | null; readonly isOwnTarget: boolean },
 ): Promise<FilesPlan> {
-  const plan: PlannedDirectory[] = []
+  const { pathRoots, scratchDir } = deps.driverContext
+  const plan: Planned[] = []
+  const places = await ownPlaces(scratchDir, deps.storage.locate(backupPrefix(manifest.target, manifest.id)))
   for (const included of manifest.include) {
     const path = placeOf(included, destination, request)
-    await requireInsideRoots(path, deps.driverContext.pathRoots)
-    plan.push({ as: included.as, destination: path, occupied: await isOccupied(path) })
+    const realPath = await requireInsideRoots(path, pathRoots)
+    requireNothingOwnIn(realPath, places)
+    requireApart(realPath, destination)
+    plan.push({ as: included.as, destination: path, occupied: await isOccupied(path), realPath })
   }
-  return plan
+  return plan.filter((each, index) => !plan.some((other, at) => comesWith(each, other, index - at)))
+}
+
+/** One inside another comes with it: swapped by itself it would be moved away with the other, and undo miss it. */
+function comesWith(each: Planned, other: Planned, distance: number): boolean {
+  if (each.realPath === other.realPath) return distance > 0
+  return holds(other.realPath, each.realPath)
+}
+
+/** The database is swapped by itself, while others have it open: it must not be moved away with a directory. */
+function requireApart(path: string, { location }: DestinationReport): void {
+  if (!isAbsolute(location) || !(holds(path, location) || holds(location, path))) return
+  throw new AppError('INVALID_REQUEST', `the directory ${path} would be replaced, and holds the database`, {
+    hint: "give the included directories another place with 'filesInto'",
+  })
 }
 
 function placeOf(

@@ -74,7 +74,10 @@ async function discardStaged(
   const manifest = await readManifest(storage, deps.signer, backup, context.signal)
   const isOwnTarget = 'target' in request.into && request.into.target === backup.target
   const destination = await driver.inspectDestination(context.signal)
-  const plan = await planFiles(deps, manifest, destination, { filesInto: request.filesInto, isOwnTarget })
+  const plan = await planFiles({ ...deps, storage }, manifest, destination, {
+    filesInto: request.filesInto,
+    isOwnTarget,
+  })
   await discardFiles(plan, context.operation.id)
 }
 

@@ -99,7 +99,10 @@ async function prepare(
   }
   const destination = await driver.inspectDestination(context.signal)
   const isOwnTarget = 'target' in request.into && request.into.target === backup.target
-  const files = await planFiles(deps, manifest, destination, { filesInto: request.filesInto, isOwnTarget })
+  const files = await planFiles({ ...deps, storage }, manifest, destination, {
+    filesInto: request.filesInto,
+    isOwnTarget,
+  })
   const parts = { deps, context, request, backup, storage, manifest, driver, sealedUrl, destination, files }
   return { ...parts, destinationName: name }
 }
