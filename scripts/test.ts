@@ -8,6 +8,7 @@ import { endLeftProcesses, RUN_VARIABLE } from './lib/left-behind.ts'
 import { countTests } from './lib/test-totals.ts'
 
 const VITEST = join(import.meta.dirname, '..', 'node_modules', 'vitest', 'vitest.mjs')
+const COMPILE_CACHE = join(import.meta.dirname, '..', '.tools', 'compile-cache')
 const ENDING_MS = 3_000
 /** Longer than Vitest waits for its own workers to end. */
 const CLOSING_MS = 30_000
@@ -30,8 +31,8 @@ async function main(selection: readonly string[]): Promise<number> {
   const exitCode = await runVitest(selection, report, {
     ...process.env,
     TMPDIR: temporary,
-    // npm and others would keep it in the temporary directory
-    NODE_DISABLE_COMPILE_CACHE: '1',
+    // npm and others would keep theirs in the temporary directory; ours makes each process start in half the time
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     [RUN_VARIABLE]: run,
   })
   const { passed, failed, skipped } = countTests(readReport(report), exitCode)
