@@ -8,7 +8,11 @@ import { startFleet } from './support/queue-fleet.ts'
 const DATABASES = 20
 const NAMES = 30
 const REQUESTS = 400
+/** Short, so that frozen workers lose their leases. */
 const LEASE_MS = 2_000
+/** Long, so that no worker loses its lease because the machine is busy. */
+const CALM_LEASE_MS = 20_000
+const TIMEOUT_MS = 300_000
 /** Asked for at the same time. */
 const BATCH = 20
 
@@ -16,12 +20,14 @@ let fleet: QueueFleet
 
 afterEach(() => fleet.stop())
 
-describe('four workers, twenty databases under thirty names, 400 different requests', () => {
+describe('four workers, twenty databases under thirty names, 400 different requests', {
+  timeout: TIMEOUT_MS,
+}, () => {
   it('are all carried out, one at a time and in order for each database', async () => {
-    fleet = await startFleet({ workers: 4, leaseMs: LEASE_MS })
+    fleet = await startFleet({ workers: 4, leaseMs: CALM_LEASE_MS })
     await fleet.register(thirtyNames())
     const ids = await requestMany(fleet, 30)
-    const operations = await fleet.finished(ids, 90_000)
+    const operations = await fleet.finished(ids, 120_000)
 
     assertAllCompleted(operations)
     const records = await backupRecords(fleet)
@@ -36,7 +42,7 @@ describe('four workers, twenty databases under thirty names, 400 different reque
     const chaos = new AbortController()
     const harm = harmWorkers(fleet, chaos.signal)
     const ids = await requestMany(fleet, 250)
-    const operations = await fleet.finished(ids, 150_000)
+    const operations = await fleet.finished(ids, 200_000)
     chaos.abort()
     const { kills, freezes } = await harm
 

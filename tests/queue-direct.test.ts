@@ -12,7 +12,7 @@ let fleet: QueueFleet
 const queues = new Map<string, Queue>()
 
 beforeAll(async () => {
-  fleet = await startFleet({ workers: 2, concurrency: 8 })
+  fleet = await startFleet({ workers: 2, concurrency: 8, leaseMs: 20_000 })
   await fleet.register(Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`t${n}`, `db:${n}`])))
   const { hostname: host, port, password } = new URL(fleet.redis.url)
   for (const name of ['backup', 'restore', 'verify', 'retention', 'maintenance']) {
@@ -26,7 +26,7 @@ afterAll(async () => {
   await fleet.stop()
 })
 
-describe('a job of another producer', () => {
+describe('a job of another producer', { timeout: 90_000 }, () => {
   it('is carried out, gives the result to whoever waits for it, and is an operation like any other', async () => {
     const { value } = await ended('backup', { v: 1, target: 't0', requestedBy: 'nightly' })
     assert.equal(typeof value?.fence, 'number')
@@ -75,7 +75,7 @@ describe('a job of another producer', () => {
     assert.deepEqual(items.map(({ jobId }) => jobId).toSorted(), [long.id, behind.id].toSorted())
     const operations = await fleet.finished(
       items.map(({ id }) => id),
-      10_000,
+      20_000,
     )
     assert.ok(operations.every(({ state }) => state === 'completed'))
     assert.equal(operations.filter(({ attempts }) => attempts === 1).length, 2)
@@ -136,14 +136,14 @@ describe('a job that cannot be accepted', () => {
   })
 })
 
-describe('a thousand random jobs', () => {
+describe('a thousand random jobs', { timeout: 180_000 }, () => {
   it('are carried out or refused with a reason, and never end otherwise', async () => {
     const payloads = fc.sample(anyPayload(), { numRuns: 1_000, seed: 20_251_101 })
     const queue = queueOf('backup')
     const jobs = await queue.addBulk(
       payloads.map(({ data, jobId }) => ({ name: 'backup', data, opts: jobId === null ? {} : { jobId } })),
     )
-    await until('all are over', 60_000, async () => {
+    await until('all are over', 150_000, async () => {
       const { waiting, active, delayed } = await queue.getJobCounts('waiting', 'active', 'delayed')
       return waiting === 0 && active === 0 && delayed === 0
     })
@@ -208,7 +208,7 @@ async function ended(queueName: string, data: unknown, jobId?: string) {
   const queue = queueOf(queueName)
   const job = await queue.add(queueName, data, jobId === undefined ? {} : { jobId })
   const id = job.id ?? ''
-  await until(`job ${id} of ${queueName} is over`, 10_000, async () => {
+  await until(`job ${id} of ${queueName} is over`, 20_000, async () => {
     const state = await queue.getJobState(id)
     return state === 'completed' || state === 'failed'
   })

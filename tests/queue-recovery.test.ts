@@ -8,13 +8,17 @@ import type { QueueFleet } from './support/queue-fleet.ts'
 import { silent, startFleet } from './support/queue-fleet.ts'
 import { gapMs, recordsOf, recordsOn, runnerOf, starts } from './support/run-records.ts'
 
-describe('a worker that is stopped', () => {
+/** Long, so that no worker loses its lease because the machine is busy. */
+const CALM_LEASE_MS = 20_000
+const SLOW = { timeout: 120_000 }
+
+describe('a worker that is stopped', SLOW, () => {
   let fleet: QueueFleet
 
   afterEach(() => fleet.stop())
 
   it('hands its work back on SIGTERM, and another one continues within a second', async () => {
-    fleet = await startFleet({ workers: 2 })
+    fleet = await startFleet({ workers: 2, leaseMs: CALM_LEASE_MS })
     await fleet.register({ a: 'db:a' })
     const { operation } = await fleet.request('a', { ms: 1_500 })
     const [first, other] = await runnerOf(fleet, operation.id)
@@ -41,7 +45,7 @@ describe('a worker that is stopped', () => {
   })
 
   it('finishes what ends within the grace time', async () => {
-    fleet = await startFleet({ workers: 1 })
+    fleet = await startFleet({ workers: 1, leaseMs: CALM_LEASE_MS })
     await fleet.register({ a: 'db:a' })
     const { operation } = await fleet.request('a', { ms: 150 })
     const [worker] = await runnerOf(fleet, operation.id)
@@ -71,11 +75,13 @@ describe('a worker that is stopped', () => {
 
   it('by SIGKILL is replaced within lease and stall check, and WORKER_LOST when that never ends', async () => {
     const leaseMs = 1_000
-    fleet = await startFleet({ workers: 1, leaseMs })
+    fleet = await startFleet({ workers: 2, leaseMs })
     await fleet.register({ a: 'db:a' })
     const { operation } = await fleet.request('a', { ms: 60_000 })
+    const killedAt: number[] = []
     for (let kills = 0; kills < 3; kills += 1) {
       const [victim] = await runnerOf(fleet, operation.id)
+      killedAt.push(Number(process.hrtime.bigint() / 1_000n))
       await Promise.all([victim.end('SIGKILL'), fleet.startWorker()])
     }
     const [ended] = await fleet.finished([operation.id], 20_000)
@@ -83,15 +89,16 @@ describe('a worker that is stopped', () => {
     assert.equal(ended?.error?.code, 'WORKER_LOST')
     const [first, second, third] = starts(await recordsOf(fleet, operation.id))
     assert.deepEqual([first?.takenOver, second?.takenOver, third?.takenOver], [false, true, true])
-    assert.ok(gapMs(first, second) < 4 * leaseMs + 2_000, `taken over after ${gapMs(first, second)} ms`)
+    const lostMs = ((second?.at ?? 0) - (killedAt[0] ?? 0)) / 1_000
+    assert.ok(lostMs < 3 * leaseMs + 2_500, `taken over after ${lostMs} ms`)
   })
 })
 
-describe('an operation', () => {
+describe('an operation', SLOW, () => {
   let fleet: QueueFleet
 
   beforeAll(async () => {
-    fleet = await startFleet({ workers: 2, leaseMs: 20_000 })
+    fleet = await startFleet({ workers: 2, leaseMs: CALM_LEASE_MS })
     const names = ['retry', 'behind', 'bug', 'equal', 'migration', 'cancel']
     await fleet.register(Object.fromEntries(names.map((name) => [name, `db:${name}`])))
   })
@@ -176,11 +183,11 @@ describe('an operation', () => {
   })
 })
 
-describe('a catalog that another program keeps locked', () => {
+describe('a catalog that another program keeps locked', SLOW, () => {
   let fleet: QueueFleet
 
   beforeAll(async () => {
-    fleet = await startFleet({ workers: 2, leaseMs: 2_000 })
+    fleet = await startFleet({ workers: 2, leaseMs: 4_000 })
     await fleet.register({ short: 'db:short', long: 'db:long' })
   })
 
@@ -196,10 +203,10 @@ describe('a catalog that another program keeps locked', () => {
   })
 
   it('for longer than the lease stops the work, which is done again later', async () => {
-    const { operation } = await fleet.request('long', { ms: 3_500 })
+    const { operation } = await fleet.request('long', { ms: 6_000 })
     await runnerOf(fleet, operation.id)
-    await keepLocked(fleet.catalogFile, 5_500)
-    const [ended] = await fleet.finished([operation.id], 20_000)
+    await keepLocked(fleet.catalogFile, 8_500)
+    const [ended] = await fleet.finished([operation.id], 40_000)
     assert.equal(ended?.state, 'completed')
     const records = await recordsOf(fleet, operation.id)
     assert.deepEqual(

@@ -7,14 +7,16 @@ import type { QueueFleet } from './support/queue-fleet.ts'
 import { startFleet, until } from './support/queue-fleet.ts'
 import { gapMs, recordsOn, runnerOf, starts } from './support/run-records.ts'
 
-const LEASE_MS = 2_000
+/** Long, so that no worker loses its lease because the machine is busy. */
+const LEASE_MS = 20_000
+const SHORT_LEASE_MS = 4_000
 
-describe('Redis, while jobs run,', () => {
+describe('Redis, while jobs run,', { timeout: 120_000 }, () => {
   let fleet: QueueFleet
 
   beforeAll(async () => {
     fleet = await startFleet({ workers: 3, leaseMs: LEASE_MS })
-    const cases = ['restart', 'outage', 'flush', 'flushes']
+    const cases = ['restart', 'flush', 'flushes']
     const names = cases.flatMap((name) => ['a', 'b', 'c', 'd'].map((letter) => `${name}-${letter}`))
     await fleet.register(Object.fromEntries(names.map((name) => [name, `db:${name}`])))
   })
@@ -31,24 +33,12 @@ describe('Redis, while jobs run,', () => {
     assert.equal(starts(await recordsOn(fleet, ...databases('restart'))).length, ids.length)
   })
 
-  it('is away for longer than the lease: what runs goes on and is recorded once', async () => {
-    const ids = await requestSix(fleet, 'outage', 700)
-    await runnerOf(fleet, ids[0] ?? '')
-    await fleet.redis.down()
-    await sleep(LEASE_MS + 1_500)
-    const inBetween = await Promise.all(ids.map((id) => fleet.catalog.operations.get(id)))
-    await fleet.redis.up()
-    assert.ok(inBetween.some(({ state }) => state === 'completed'))
-    assertCompleted(await fleet.finished(ids, 30_000))
-    assert.equal(starts(await recordsOn(fleet, ...databases('outage'))).length, ids.length)
-  })
-
   it('loses its data: no busy database is used twice, and queued work is back within seconds', async () => {
     const ids = await requestSix(fleet, 'flush', 1_500)
     await runnerOf(fleet, ids[0] ?? '')
     await fleet.redis.flush()
     const idle = await fleet.request('flush-d', { ms: 10 })
-    await fleet.finished([idle.operation.id], 5_000)
+    await fleet.finished([idle.operation.id], 8_000)
     assertCompleted(await fleet.finished(ids, 30_000))
     for (const database of databases('flush').slice(0, 3)) {
       const records = await recordsOn(fleet, database)
@@ -56,7 +46,7 @@ describe('Redis, while jobs run,', () => {
         records.map(({ event }) => event),
         ['start', 'end', 'start', 'end'],
       )
-      assert.ok(gapMs(records[1], records[2]) < 4_000)
+      assert.ok(gapMs(records[1], records[2]) < 6_000)
     }
   })
 
@@ -81,7 +71,27 @@ describe('Redis, while jobs run,', () => {
   })
 })
 
-describe('Redis, absent when workers start,', () => {
+describe('Redis, in an outage,', { timeout: 120_000 }, () => {
+  let fleet: QueueFleet
+
+  afterEach(() => fleet.stop())
+
+  it('longer than the lease, stops nothing: what runs is recorded once', async () => {
+    fleet = await startFleet({ workers: 2, leaseMs: SHORT_LEASE_MS })
+    await fleet.register(Object.fromEntries(databases('outage').map((key) => [key.slice('db:'.length), key])))
+    const ids = await requestSix(fleet, 'outage', 1_000)
+    await runnerOf(fleet, ids[0] ?? '')
+    await fleet.redis.down()
+    await sleep(SHORT_LEASE_MS + 1_500)
+    const inBetween = await Promise.all(ids.map((id) => fleet.catalog.operations.get(id)))
+    await fleet.redis.up()
+    assert.ok(inBetween.some(({ state }) => state === 'completed'))
+    assertCompleted(await fleet.finished(ids, 30_000))
+    assert.equal(starts(await recordsOn(fleet, ...databases('outage'))).length, ids.length)
+  })
+})
+
+describe('Redis, absent when workers start,', { timeout: 120_000 }, () => {
   let fleet: QueueFleet
 
   afterEach(() => fleet.stop())
@@ -97,14 +107,14 @@ describe('Redis, absent when workers start,', () => {
     assert.ok(performance.now() - askedAt < 3_000)
     assert.deepEqual(await fleet.catalog.operations.listUnfinished(), [])
     await fleet.redis.up()
-    await until('redis answers', 5_000, () =>
+    await until('redis answers', 10_000, () =>
       fleet.queue.ping().then(
         () => true,
         () => false,
       ),
     )
     const { operation } = await fleet.request('a', { ms: 10 })
-    assertCompleted(await fleet.finished([operation.id], 10_000))
+    assertCompleted(await fleet.finished([operation.id], 20_000))
   })
 })
 

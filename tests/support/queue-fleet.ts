@@ -23,7 +23,7 @@ import type { TestRedis } from '@holdfast/queue/testing'
 import { startTestRedis } from '@holdfast/queue/testing'
 
 const WORKER = fileURLToPath(new URL('./queue-worker.ts', import.meta.url))
-const STARTED_MS = 20_000
+const STARTED_MS = 45_000
 
 export const silent: Logger = {
   debug: () => undefined,
@@ -90,7 +90,8 @@ export async function startFleet(options: {
   const redis = await startTestRedis()
   const catalogFile = join(directory, 'catalog.db')
   const catalogUrl = `sqlite:${catalogFile}`
-  const catalog = await openCatalog({ url: catalogUrl, clock: systemClock })
+  // on a busy machine many workers may be before us
+  const catalog = await openCatalog({ url: catalogUrl, clock: systemClock, busyTimeoutMs: 20_000 })
   const queue = createJobQueue({ redisUrl: redis.url, log: silent })
   const control = connectRedis(redis.url, 'producer', silent)
   const workers: FleetWorker[] = []

@@ -1,8 +1,15 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openCatalog } from '@holdfast/catalog'
-import type { Failure, Logger, OperationContext, OperationEnd, OperationHandler } from '@holdfast/core'
-import { AppError, cancellation, QUEUE_NAMES, systemClock } from '@holdfast/core'
+import type {
+  Catalog,
+  Failure,
+  Logger,
+  OperationContext,
+  OperationEnd,
+  OperationHandler,
+} from '@holdfast/core'
+import { AppError, cancellation, hasCode, QUEUE_NAMES, systemClock } from '@holdfast/core'
 import { startOperationWorkers } from '@holdfast/queue'
 import type { Task } from './queue-fleet.ts'
 import { acceptDeps, factsOfNothing } from './queue-fleet.ts'
@@ -44,7 +51,7 @@ const handler: OperationHandler = {
   },
 }
 
-const catalog = await openCatalog({ url: CATALOG_URL, clock: systemClock, logger: log })
+const catalog = await openPatiently()
 const workers = await startOperationWorkers({
   redisUrl: REDIS_URL,
   catalog,
@@ -68,6 +75,17 @@ process.on('SIGTERM', () => {
 // the test process is gone: nothing may stay behind
 process.on('disconnect', () => process.exit(1))
 process.send?.('started')
+
+/** A worker that was frozen in the middle of a write keeps an SQLite catalog locked until it thaws. */
+async function openPatiently(): Promise<Catalog> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await openCatalog({ url: CATALOG_URL, clock: systemClock, logger: log })
+    } catch (error) {
+      if (!hasCode(error, 'CATALOG_UNAVAILABLE') || tries === 5) throw error
+    }
+  }
+}
 
 function record(event: string, { operation, held, takenOver }: OperationContext): void {
   const { id, seq, lockKey, attempts } = operation
