@@ -63,8 +63,8 @@ async function compare(title: string, target: string, file: string, runs: number
   if (worker === undefined) throw new Error('no worker')
   resetPeak(worker.pid)
   let childPeak = 0
-  const watch = setInterval(async () => {
-    for (const pid of await descendants(worker.pid)) childPeak = Math.max(childPeak, safePeak(pid))
+  const watch = setInterval(() => {
+    for (const pid of descendants(worker.pid)) childPeak = Math.max(childPeak, safePeak(pid))
   }, 50)
   let backupId = ''
   // one uncounted round first: it warms the page cache for all of them

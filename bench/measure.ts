@@ -1,5 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 /** The value below which this share (0 to 1) of the samples lies. */
 export function quantile(samples: readonly number[], share: number): number {
@@ -30,15 +29,17 @@ export function peakMiB(pid: number): number {
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024
 }
 
-/** Processes whose parent is this one, with their children. */
-export async function descendants(pid: number): Promise<readonly number[]> {
-  const children: number[] = []
-  for (const task of await readdir(`/proc/${pid}/task`)) {
-    const list = readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim()
-    if (list !== '') children.push(...list.split(' ').map(Number))
+/** Processes whose parent is this one, with their children (Linux). Those that end meanwhile are left out. */
+export function descendants(pid: number): readonly number[] {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`)
+    const lists = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim())
+    const children = lists.filter((list) => list !== '').flatMap((list) => list.split(' ').map(Number))
+    return [...children, ...children.flatMap(descendants)]
+  } catch {
+    // it ended between being listed and being read
+    return []
   }
-  const deeper = await Promise.all(children.map(descendants))
-  return [...children, ...deeper.flat()]
 }
 
 /** One row of the report: name, figures, the ratio to the first row. */
