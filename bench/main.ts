@@ -1,6 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { carryOut, sqliteUrl, startSystem } from '../tests/support/system.ts'
 import { descendants, median, peakMiB, quantile, report, resetPeak, timed } from './measure.ts'
 import { fileCopy, makeRecords, makeSized, vacuumInto } from './sample.ts'
@@ -47,6 +48,8 @@ async function measureSmall(): Promise<void> {
 async function measureSized(size: number): Promise<void> {
   const file = join(system.directory, `sized-${size}.db`)
   makeSized(file, size)
+  // making it held this process up: it has yet to see that the service closed its idle connections
+  await sleep(100)
   const name = `sized-${size}`
   await register(name, file)
   const megabytesReal = Math.round((await stat(file)).size / 1e6)
