@@ -191,7 +191,13 @@ class LocalStorage implements Storage {
     if (taken) throw objectExists(key)
     const file = await this.#inRoot(() => beginFile(this.#root.path))
     try {
-      for await (const chunk of source) await translated(this.#root.path, () => file.write(bytesOf(chunk)))
+      for await (const chunk of source) {
+        await translated(this.#root.path, () => file.write(bytesOf(chunk))).catch((error: unknown) => {
+          // before the loop is left, which would end whoever feeds it without a reason
+          source.destroy(error instanceof Error ? error : undefined)
+          throw error
+        })
+      }
       throwIfAborted(signal)
       return await this.#inRoot(() => file.commit(key, 'link'))
     } finally {

@@ -11,6 +11,7 @@ import type { PlainSource } from '../pipeline/codec.ts'
 import { encode } from '../pipeline/codec.ts'
 import { requireInsideRoots } from '../pipeline/path-policy.ts'
 import { tarDirectories } from '../pipeline/tar-directories.ts'
+import { together } from '../pipeline/together.ts'
 import { isoNow } from '../ports/clock.ts'
 import type { DumpSummary } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
@@ -93,7 +94,7 @@ async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<Dum
     const summary = await dumping
     const source = { file: sink.path, sizeBytes: summary.sizeBytes, sha256: summary.sha256 }
     // the check reads the very bytes that are stored: reading back proves them equal by their hash
-    const [data] = await bothOrNeither(taking.context.signal, (signal) => [
+    const [data] = await together(taking.context.signal, (signal) => [
       storeArtifact(taking, 'data', summary.format, source, signal),
       taking.request.verify === 'structure'
         ? checkFile(taking, summary, sink.path, signal)
@@ -101,7 +102,7 @@ async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<Dum
     ])
     return { summary, data: requireSame(data, summary) }
   }
-  const [data, summary] = await bothOrNeither(taking.context.signal, (signal) => [
+  const [data, summary] = await together(taking.context.signal, (signal) => [
     storeArtifact(taking, 'data', format, sink.streamed, signal),
     dumping,
   ])
@@ -116,22 +117,6 @@ async function checkFile(
 ): Promise<void> {
   const dump = { engine: taking.backup.engine, format: summary.format, rowCounts: summary.rowCounts }
   await checkDump(taking.deps, dump, file, 'structure', signal)
-}
-
-/** Waits for two pieces of work of which each is pointless without the other: the first failure aborts both. */
-async function bothOrNeither<A, B>(
-  outer: AbortSignal,
-  start: (signal: AbortSignal) => readonly [Promise<A>, Promise<B>],
-): Promise<readonly [A, B]> {
-  const group = new AbortController()
-  const work = start(AbortSignal.any([outer, group.signal]))
-  try {
-    return await Promise.all(work)
-  } catch (error) {
-    group.abort(error)
-    await Promise.allSettled(work)
-    throw error
-  }
 }
 
 async function storeArtifact(
@@ -193,7 +178,7 @@ async function storeFiles(taking: Taking, databaseFiles: readonly string[]): Pro
     exclude: [...databaseFiles, places.dataDir, places.storageRoot],
     signal: context.signal,
   })
-  const [artifact, done] = await bothOrNeither(context.signal, (signal) => [
+  const [artifact, done] = await together(context.signal, (signal) => [
     storeArtifact(taking, 'files', 'tar', tar.stream satisfies Readable, signal),
     tar.done,
   ])
