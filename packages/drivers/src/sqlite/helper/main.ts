@@ -1,3 +1,4 @@
+import { flushCompileCache, getCompileCacheDir } from 'node:module'
 import type { FromHelper, HelperJobs, JobName, ToHelper } from '../protocol.ts'
 import { check } from './check.ts'
 import { inspectDestination } from './destination.ts'
@@ -21,6 +22,7 @@ type Handlers = {
 }
 
 let mustRetire = false
+let isCacheWritten = false
 
 const handlers: Handlers = {
   inspect,
@@ -56,6 +58,9 @@ async function work(name: JobName, input: unknown): Promise<void> {
   } catch (error) {
     send(toMessage(error))
   }
+  // written at the end of a process otherwise, and this one is killed
+  if (getCompileCacheDir() !== undefined && !isCacheWritten) flushCompileCache()
+  isCacheWritten = true
 }
 
 function toMessage(error: unknown): FromHelper {
