@@ -14,7 +14,11 @@ const LATENCY_RUNS = 200
 const sizes = process.argv.slice(2).map(Number)
 const megabytes = sizes.length > 0 ? sizes : [400, 2000]
 
-const system = await startSystem({ env: { HOLDFAST_LEASE_MS: '30000', HOLDFAST_LOG_LEVEL: 'warn' } })
+// the options under which `npm run` starts the service too
+const { NODE_OPTIONS = '' } = process.env
+const system = await startSystem({
+  env: { HOLDFAST_LEASE_MS: '30000', HOLDFAST_LOG_LEVEL: 'warn', NODE_OPTIONS },
+})
 try {
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
   await measureSmall()

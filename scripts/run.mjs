@@ -30,8 +30,15 @@ const { node } = await prepare(programsFor(relative(ROOT, resolve(ROOT, file))))
 const own = Object.entries(process.env).filter(([name]) => !NPM_NOISE.test(name))
 // Node keeps what it made of each module, types stripped, so that the next start takes half the time
 const compileCache = { NODE_COMPILE_CACHE: join(ROOT, '.tools', 'compile-cache') }
+// services idle or stream: a small nursery costs them nothing and saves 40 MB a process
+const nodeOptions = { NODE_OPTIONS: `--max-semi-space-size=2 ${process.env.NODE_OPTIONS ?? ''}`.trim() }
 await runToEnd(node, [resolve(ROOT, file), ...args], {
-  env: { ...compileCache, ...Object.fromEntries(own), PATH: extendPath(process.env.PATH, dirname(node)) },
+  env: {
+    ...compileCache,
+    ...Object.fromEntries(own),
+    ...nodeOptions,
+    PATH: extendPath(process.env.PATH, dirname(node)),
+  },
   // npm hands signals on, but not its own death
   endsWithParent: process.env.npm_lifecycle_event !== undefined,
 })
