@@ -46,8 +46,7 @@ async function settleRestore(
   const current = await deps.catalog.operations.get(context.operation.id)
   const journal = readJournal(current)
   const mayHaveHappened = journal !== null && context.operation.journal !== null
-  if (mayHaveHappened && current.attempts <= SWAP_ATTEMPTS)
-    return continueSwap(deps, request, journal, context)
+  if (mayHaveHappened && current.attempts <= SWAP_ATTEMPTS) return continueSwap(deps, journal, context)
   await discardStaged(deps, request, context).catch((error) =>
     deps.log.warn(
       { err: error, operationId: context.operation.id },

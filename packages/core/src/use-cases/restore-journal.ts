@@ -84,9 +84,26 @@ export async function resumeSwap(
   await confirm()
   const files = await swapFiles(journal.files)
   const swapped = await driver.swap(journal.ticket, confirm, signal)
-  await keepParents(journal.files, operation.id)
-  await driver.discardStaged(operation.id)
-  return swapEnd(deps, operation.id, journal, swapped, files)
+  const untidied = await tidyUp(deps, driver, journal, operation.id)
+  const warnings = [...swapped.warnings, ...untidied]
+  return swapEnd(deps, operation.id, journal, { ...swapped, warnings }, files)
+}
+
+/** The swap has happened: trouble with what lies beside it is told, as a failure would take back its other half. */
+async function tidyUp(
+  deps: Pick<WorkDeps, 'log'>,
+  driver: DatabaseDriver,
+  journal: SwapJournal,
+  operationId: string,
+): Promise<readonly string[]> {
+  try {
+    await keepParents(journal.files, operationId)
+    await driver.discardStaged(operationId)
+    return []
+  } catch (error) {
+    deps.log.warn({ err: error, operationId }, 'staged data of a finished restore remains')
+    return ['staged data beside the destination could not be removed: look at the log of the worker']
+  }
 }
 
 function swapEnd(

@@ -8,6 +8,7 @@ import type { DatabaseDriver, DestinationReport } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
+import { RESTORE_URL_PURPOSE } from './accept.ts'
 import type { FilesPlan } from './restore-files.ts'
 import { planFiles, stageFiles } from './restore-files.ts'
 import type { SwapJournal } from './restore-journal.ts'
@@ -41,7 +42,7 @@ export async function runRestore(
   context: OperationContext,
 ): Promise<OperationEnd> {
   const begun = readJournal(context.operation)
-  if (begun !== null) return continueSwap(deps, request, begun, context)
+  if (begun !== null) return continueSwap(deps, begun, context)
 
   const restoring = await prepare(deps, request, context)
   if (request.dryRun) return reportDryRun(restoring)
@@ -54,11 +55,12 @@ export async function runRestore(
 /** Carries a swap that an earlier worker began to its end; cancelling comes too late for it. */
 export async function continueSwap(
   deps: WorkDeps,
-  request: RestoreRequest,
   journal: SwapJournal,
   context: OperationContext,
 ): Promise<OperationEnd> {
-  const { driver } = await driverOfDestination(deps, request.into)
+  // where it began, wherever the target leads by now
+  const url = deps.seal.open(journal.sealedUrl, RESTORE_URL_PURPOSE)
+  const driver = deps.drivers.forUrl(url).create(url, deps.driverContext)
   try {
     return await resumeSwap(deps, driver, journal, { ...context, signal: new AbortController().signal })
   } catch (error) {
