@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Makes a WAL database whose rows tell which version it is. */
@@ -26,6 +27,20 @@ export function rowsOf(path: string): unknown[] {
   } finally {
     database.close()
   }
+}
+
+/** A digest of all rows in order: quick to compare where there are many. */
+export function digestOf(path: string): string {
+  const hash = createHash('sha256')
+  const database = new DatabaseSync(path, { readOnly: true })
+  try {
+    for (const row of database.prepare('SELECT * FROM orders ORDER BY id').iterate()) {
+      hash.update(`${row.id} ${row.item}\n`)
+    }
+  } finally {
+    database.close()
+  }
+  return hash.digest('hex')
 }
 
 /** What SQLite itself says of a file: `ok`, or what is wrong. */

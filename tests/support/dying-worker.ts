@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import type { DatabaseDriver, DriverFactory, Storage, WorkDeps } from '@holdfast/core'
 import { loadConfiguration } from '@holdfast/core'
 import { compose } from '@holdfast/worker-app'
+import { over } from './over.ts'
 
 /** Every moment at which it can be told to die. */
 export const MOMENTS_OF_A_BACKUP = [
@@ -123,15 +124,4 @@ function dyingAfterFirstChunk(source: Readable, reached: Moment): Readable {
   through.once('data', () => dieAt(reached))
   through.pause()
   return source.pipe(through)
-}
-
-/** The same object with some of its methods replaced; the others keep their `this`. */
-function over<Part extends object>(part: Part, replaced: Partial<Part>): Part {
-  return new Proxy(part, {
-    get(target, name) {
-      if (Object.hasOwn(replaced, name)) return Reflect.get(replaced, name)
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }

@@ -35,9 +35,19 @@ export interface System {
   readonly api: ServiceProcess
   readonly workers: readonly ServiceProcess[]
   startWorker(entry?: string, env?: Readonly<Record<string, string>>): ServiceProcess
-  /** Restarts the private Redis on the same port, with or without its data. */
+  startApi(entry?: string, env?: Readonly<Record<string, string>>): ServiceProcess
+  /** Ends Redis; what it has acknowledged stays. */
+  redisDown(): Promise<void>
+  /** Starts it again, with its data, on its port. */
+  redisUp(): Promise<void>
+  /** Waits until the API says that the service can work. */
   ready(): Promise<void>
-  call(method: string, path: string, body?: unknown): Promise<Answer>
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
   /** Everything that any process of the system printed. */
   output(): string
   stop(): Promise<void>
@@ -45,18 +55,29 @@ export interface System {
 
 export interface Answer {
   readonly status: number
+  readonly headers: Headers
   // the tests look into answers of every shape
   // biome-ignore lint/suspicious/noExplicitAny: a typed view of each answer would only repeat the schemas
   readonly body: any
 }
 
+/** What a system is like. */
+export interface SystemOptions {
+  readonly workers?: number
+  readonly env?: Readonly<Record<string, string>>
+  /** The program of the API, and that of the workers that are started first. */
+  readonly entries?: { readonly api: string; readonly worker: string }
+  /** Redis is down at the start, so that nothing becomes ready. */
+  readonly redisDown?: boolean
+}
+
 /** Starts Redis, the API and as many workers as asked for, and waits until the API says that it is ready. */
-export async function startSystem(
-  options: { readonly workers?: number; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<System> {
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-system-'))
-  const dataDir = join(directory, 'data')
-  const redis = await startPrivateRedis({ dir: join(directory, 'redis') })
+  const dataDir = options.env?.HOLDFAST_DATA_DIR ?? join(directory, 'data')
+  const redisPlace = { dir: join(directory, 'redis') }
+  let redis = await startPrivateRedis(redisPlace)
+  if (options.redisDown === true) await redis.stop()
   const port = await freePort()
   const apiKey = `hf_${randomBytes(32).toString('base64url')}`
   const env = {
@@ -75,19 +96,27 @@ export async function startSystem(
     processes.push(started)
     return started
   }
-  const startWorker: System['startWorker'] = (entry = WORKER, more = {}) => {
+  const startWorker: System['startWorker'] = (entry = options.entries?.worker ?? WORKER, more = {}) => {
     const worker = launch(entry, more)
     workers.push(worker)
     return worker
   }
-  const api = launch(API)
+  const startApi: System['startApi'] = (entry = options.entries?.api ?? API, more = {}) => launch(entry, more)
+  const api = startApi()
   for (let index = 0; index < (options.workers ?? 1); index += 1) startWorker()
   const url = `http://127.0.0.1:${port}`
   const output = () => processes.map((each) => each.output()).join('\n')
   const system: System = {
-    ...{ directory, dataDir, url, apiKey, redis, env, api, workers, startWorker, output },
+    ...{ directory, dataDir, url, apiKey, env, api, workers, startWorker, startApi, output },
+    get redis() {
+      return redis
+    },
+    redisDown: () => redis.stop(),
+    async redisUp() {
+      redis = await startPrivateRedis({ ...redisPlace, port: redis.port })
+    },
     ready: () => waitUntilReady(url, output),
-    call: (method, path, body) => call(url, apiKey, method, path, body),
+    call: (method, path, body, headers) => call({ url, apiKey, method, path, body, headers }),
     async stop() {
       await Promise.all(processes.map((each) => each.kill('SIGKILL')))
       await redis.stop()
@@ -95,7 +124,7 @@ export async function startSystem(
     },
   }
   try {
-    if ((options.workers ?? 1) > 0) await system.ready()
+    if ((options.workers ?? 1) > 0 && options.redisDown !== true) await system.ready()
     return system
   } catch (error) {
     await system.stop()
@@ -165,24 +194,28 @@ async function waitUntilReady(url: string, output: () => string): Promise<void> 
   }
 }
 
-async function call(
-  url: string,
-  apiKey: string,
-  method: string,
-  path: string,
-  body: unknown,
-): Promise<Answer> {
+interface Request {
+  readonly url: string
+  readonly apiKey: string
+  readonly method: string
+  readonly path: string
+  readonly body: unknown
+  readonly headers: Readonly<Record<string, string>> | undefined
+}
+
+async function call({ url, apiKey, method, path, body, headers }: Request): Promise<Answer> {
   const answer = await fetch(`${url}${path}`, {
     method,
     headers: {
       authorization: `Bearer ${apiKey}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await answer.text()
   const isJson = answer.headers.get('content-type')?.includes('json') ?? false
-  return { status: answer.status, body: isJson ? JSON.parse(text) : text }
+  return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text }
 }
 
 async function freePort(): Promise<number> {

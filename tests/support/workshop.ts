@@ -7,6 +7,7 @@ import { createManifestSigner, createSeal, openCatalog } from '@holdfast/catalog
 import type {
   Accepted,
   Caller,
+  DatabaseDriver,
   Operation,
   OperationContext,
   OperationHandler,
@@ -24,6 +25,7 @@ import {
 } from '@holdfast/core'
 import { createDriverRegistry } from '@holdfast/drivers'
 import { openStorage } from '@holdfast/storage'
+import { over } from './over.ts'
 
 const LEASE_MS = 3_600_000
 
@@ -42,25 +44,39 @@ export interface Workshop {
   close(): Promise<void>
 }
 
-export async function openWorkshop(): Promise<Workshop> {
+export interface WorkshopOptions {
+  readonly scratchDir?: string
+  /** Where databases may lie besides the workshop's own directory. */
+  readonly roots?: readonly string[]
+  /** Puts something of a test around the drivers. */
+  readonly aroundDriver?: (driver: DatabaseDriver) => DatabaseDriver
+}
+
+export async function openWorkshop(options: WorkshopOptions = {}): Promise<Workshop> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-workshop-')))
-  const scratchDir = join(directory, 'tmp')
+  const scratchDir = options.scratchDir ?? join(directory, 'tmp')
   const storageRoot = join(directory, 'storage')
-  await mkdir(scratchDir, { mode: 0o700 })
+  await mkdir(scratchDir, { recursive: true, mode: 0o700 })
   const masterKeys = [randomBytes(32)]
   const catalog = await openCatalog({ url: `sqlite:${join(directory, 'catalog.db')}`, clock: systemClock })
   const drivers = createDriverRegistry()
   const quiet = { debug() {}, info() {}, warn() {}, error: console.error }
+  const { aroundDriver = (driver) => driver, roots = [] } = options
   const deps: WorkDeps = {
     catalog,
-    drivers,
+    drivers: over(drivers, {
+      forUrl(url) {
+        const factory = drivers.forUrl(url)
+        return over(factory, { create: (...args) => aroundDriver(factory.create(...args)) })
+      },
+    }),
     storages: createStorageRegistry({
       catalog,
       storages: {
         default: ({ create }) => openStorage(pathToFileURL(storageRoot).href, { name: 'default', create }),
       },
     }),
-    driverContext: { pathRoots: [directory], scratchDir, now: systemClock.now },
+    driverContext: { pathRoots: [directory, ...roots], scratchDir, now: systemClock.now },
     seal: createSeal(masterKeys),
     signer: createManifestSigner(masterKeys),
     clock: systemClock,
