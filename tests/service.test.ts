@@ -190,6 +190,31 @@ describe('the service', () => {
     }
   })
 
+  it('lists a backup as damaged once a restore found it so, until it is repaired', async () => {
+    const sound = await carryOut(system, '/v1/backups', { target: 'shop', note: 'sound' })
+    const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'damaged' })
+    const path = `/v1/backups/${backup.backupId}`
+    const { body: before } = await system.call('GET', path)
+    const [name = ''] = (await readdir(before.storagePath)).filter((each) => each.startsWith('data-'))
+    const artifact = join(before.storagePath, name)
+    const bytes = await readFile(artifact)
+    await writeFile(artifact, bytes.with(bytes.length >> 1, (bytes[bytes.length >> 1] ?? 0) ^ 1))
+
+    const into = { url: sqliteUrl(join(system.directory, 'never.db')) }
+    const restored = await carryOut(system, `${path}/restore`, { into, dryRun: false })
+    expect(restored).toMatchObject({ state: 'failed', error: { code: 'ARTIFACT_CORRUPT' } })
+    expect((await system.call('GET', path)).body).toMatchObject({
+      status: 'damaged',
+      verification: { level: 'checksum', valid: false },
+    })
+    const { body: latest } = await system.call('GET', '/v1/backups/latest?target=shop')
+    expect(latest.id).toBe(sound.backupId)
+
+    await writeFile(artifact, bytes)
+    await carryOut(system, `${path}/verify`, { level: 'restore' })
+    expect((await system.call('GET', path)).body.status).toBe('completed')
+  })
+
   it('deletes a backup with its objects and keeps a tombstone', async () => {
     const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'to be deleted' })
     const deleted = await system.call('DELETE', `/v1/backups/${backup.backupId}`)

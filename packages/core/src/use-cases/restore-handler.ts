@@ -2,12 +2,14 @@ import type { RestoreRequest } from '../domain/operation.ts'
 import type { Failure } from '../errors.ts'
 import { AppError } from '../errors.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
+import { isoNow } from '../ports/clock.ts'
 import type { OperationContext, OperationHandler } from '../ports/handler.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { discardFiles, planFiles } from './restore-files.ts'
 import { readJournal } from './restore-journal.ts'
 import { continueSwap, runRestore } from './run-restore.ts'
 import { runUndo } from './run-undo.ts'
+import { damageBy } from './run-verify.ts'
 import { readManifest } from './stored-backup.ts'
 import { driverOfDestination } from './target-driver.ts'
 
@@ -53,7 +55,12 @@ async function settleRestore(
       'staged data of a failed restore remains',
     ),
   )
-  if (!mayHaveHappened) return ended(failure)
+  if (!mayHaveHappened) {
+    // nobody shall be offered as restorable what was just found not to be
+    const level = failure.code === 'VERIFICATION_FAILED' ? 'restore' : 'checksum'
+    const verification = damageBy(failure, level, isoNow(deps.clock))
+    return { ...ended(failure), backup: verification === null ? null : { kind: 'verified', verification } }
+  }
   return ended({
     ...failure,
     detail: `${failure.detail}; the swap could not be carried to its end, the destination holds the old or the new data`,

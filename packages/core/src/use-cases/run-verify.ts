@@ -47,15 +47,18 @@ export function verifyHandler(deps: WorkDeps): OperationHandler {
 
     async settle(context, failure) {
       const { level } = verifyRequestOf(context)
-      const damaged = DAMAGE.includes(failure.code)
-      const verification = { level, valid: false, message: failure.detail, at: isoNow(deps.clock) }
       return verifyEnd(
         failure.code === 'CANCELLED' ? 'cancelled' : 'failed',
-        damaged ? verification : null,
+        damageBy(failure, level, isoNow(deps.clock)),
         failure,
       )
     },
   }
+}
+
+/** What a failure of this level of looking says about the backup itself; null if it says nothing. */
+export function damageBy(failure: Failure, level: VerificationLevel, at: string): Verification | null {
+  return DAMAGE.includes(failure.code) ? { level, valid: false, message: failure.detail, at } : null
 }
 
 type ScratchOwner = Pick<OperationContext, 'operation' | 'held' | 'signal' | 'report'>
