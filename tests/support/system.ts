@@ -66,7 +66,7 @@ export interface SystemOptions {
   readonly workers?: number
   readonly env?: Readonly<Record<string, string>>
   /** The program of the API, and that of the workers that are started first. */
-  readonly entries?: { readonly api: string; readonly worker: string }
+  readonly entries?: { readonly api?: string; readonly worker?: string }
   /** Redis is down at the start, so that nothing becomes ready. */
   readonly redisDown?: boolean
 }
