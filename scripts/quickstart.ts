@@ -1,9 +1,8 @@
 // npm run quickstart: the whole service on embedded defaults, and one real backup taken, proven and restored.
-import { mkdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { AppError, loadConfiguration } from '@holdfast/core'
-import { StartFailure, startService } from './lib/start-service.ts'
+import { requireDataDir, StartFailure, startService } from './lib/start-service.ts'
 import { openApi } from './quickstart/api.ts'
 import { ownKey } from './quickstart/own-key.ts'
 import { compareWithLive, startShop } from './quickstart/shop.ts'
@@ -36,12 +35,16 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function run(once: boolean): Promise<number> {
   const { dataDir } = loadConfiguration(process.env, process.cwd())
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  requireDataDir(dataDir)
   const key = process.env.HOLDFAST_API_KEY || ownKey(dataDir)
   const logFile = join(dataDir, 'service.log')
   say('Starting Redis, the API and a worker …')
   const service = await startService({
-    env: { ...process.env, HOLDFAST_API_KEY: key },
+    env: {
+      ...process.env,
+      HOLDFAST_API_KEY: key,
+      ...rootsWith(dataDir),
+    },
     signal: stopRequest.signal,
     readyTimeoutMs: READY_MS,
     logFile,
@@ -62,6 +65,12 @@ async function run(once: boolean): Promise<number> {
     await service.stop()
     say('Stopped. Nothing is left running.')
   }
+}
+
+/** The sample database lies in the data directory, wherever databases may lie otherwise. */
+function rootsWith(dataDir: string): { readonly HOLDFAST_PATH_ROOTS?: string } {
+  const roots = process.env.HOLDFAST_PATH_ROOTS
+  return roots ? { HOLDFAST_PATH_ROOTS: `${roots}:${dataDir}` } : {}
 }
 
 async function demonstrate(apiUrl: string, key: string, dataDir: string): Promise<void> {

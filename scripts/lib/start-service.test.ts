@@ -102,6 +102,14 @@ async function isListening(url: string): Promise<boolean> {
 }
 
 describe('the service', () => {
+  it('says in words that the data directory cannot be used', async () => {
+    await writeFile(dataDir, 'a file')
+    const error = await failure()
+    expect(error).toBeInstanceOf(StartFailure)
+    expect(String(error)).toContain(`cannot use the data directory ${dataDir}`)
+    expect(String(error)).toContain('HOLDFAST_DATA_DIR')
+  })
+
   it('is ready when the API says so, and gives both parts the address of its own Redis', async () => {
     const service = await start()
     const env = await (await fetch(service.apiUrl)).json()

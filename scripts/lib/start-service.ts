@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Configuration, Environment } from '@holdfast/core'
 import { loadConfiguration } from '@holdfast/core'
@@ -55,9 +55,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { env, say = () => {} } = options
   const configuration = loadConfiguration(env, process.cwd())
   const port = await claimPort(configuration.host, configuration.port)
-  mkdirSync(configuration.dataDir, { recursive: true, mode: 0o700 })
+  requireDataDir(configuration.dataDir)
 
-  const redis = isRedisGiven(env) ? null : await startLastingRedis(configuration.dataDir, say)
+  const redis = isRedisGiven(env) ? null : await startOwnRedis(configuration.dataDir, say)
   let parts: readonly Supervised[] = []
   try {
     parts = startParts(options, partEnvironment(env, configuration, port, redis))
@@ -78,6 +78,31 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await stopAll(parts, redis)
     throw error
   }
+}
+
+/** Makes the data directory; rejects with a {@link StartFailure} if this user cannot work in it. */
+export function requireDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw unusable(dataDir, error)
+  }
+}
+
+async function startOwnRedis(dataDir: string, say: (line: string) => void): Promise<LastingRedis> {
+  try {
+    return await startLastingRedis(dataDir, say)
+  } catch (error) {
+    throw error instanceof Error && 'syscall' in error ? unusable(dataDir, error) : error
+  }
+}
+
+/** The system's own errors name the file and what is wrong with it. */
+function unusable(dataDir: string, cause: unknown): StartFailure {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const hint = 'let everything in it belong to this user, or choose another with HOLDFAST_DATA_DIR'
+  return new StartFailure(`cannot use the data directory ${dataDir}: ${why}\n  ${hint}`, { cause })
 }
 
 async function stopAll(parts: readonly Supervised[], redis: LastingRedis | null): Promise<void> {
