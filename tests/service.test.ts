@@ -215,6 +215,12 @@ describe('the service', () => {
     expect((await system.call('GET', path)).body.status).toBe('completed')
   })
 
+  it('refuses at once what cannot be stored where it was asked for', async () => {
+    const refused = await system.call('POST', '/v1/backups', { target: 'shop', storage: 'elsewhere' })
+    expect(refused).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } })
+    expect(refused.body.hint).toContain('default')
+  })
+
   it('deletes a backup with its objects and keeps a tombstone', async () => {
     const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'to be deleted' })
     const deleted = await system.call('DELETE', `/v1/backups/${backup.backupId}`)

@@ -59,6 +59,7 @@ function alter(deps: WorkDeps): WorkDeps {
       },
     },
     storages: {
+      names: deps.storages.names,
       list: () => deps.storages.list(),
       byName: async (name) => mortalStorage(await deps.storages.byName(name)),
     },

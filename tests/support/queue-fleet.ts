@@ -172,6 +172,7 @@ export function acceptDeps(catalog: Catalog): AcceptDeps {
   return {
     catalog,
     clock: systemClock,
+    storages: { names: ['default'] },
     seal: { seal: (plain) => plain, open: (sealed) => sealed },
     drivers: {
       forUrl() {

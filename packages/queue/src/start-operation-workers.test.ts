@@ -264,7 +264,7 @@ function acceptDeps(): AcceptDeps {
     throw new AppError('UNSUPPORTED_ENGINE', 'the test has no engines')
   }
   const seal = { seal: (plain: string) => plain, open: (sealed: string) => sealed }
-  return { catalog, clock: systemClock, seal, drivers: { forUrl: refuse } }
+  return { catalog, clock: systemClock, seal, drivers: { forUrl: refuse }, storages: { names: ['default'] } }
 }
 
 function handlersOf(handler: OperationHandler): OperationWorkersOptions['handlers'] {

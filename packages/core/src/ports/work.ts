@@ -7,6 +7,7 @@ import type { Storage } from './storage.ts'
 
 /** The storages that this process knows. */
 export interface StorageRegistry {
+  readonly names: readonly string[]
   /** Rejects with STORAGE_UNAVAILABLE for an unknown name, or with STORAGE_MISMATCH if it is not the one we knew. */
   byName(name: string): Promise<Storage>
   list(): Promise<readonly Storage[]>

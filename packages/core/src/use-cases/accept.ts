@@ -12,6 +12,7 @@ import type { DriverRegistry } from '../ports/driver.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { JobQueue, OperationEvents } from '../ports/queue.ts'
 import type { Seal } from '../ports/seal.ts'
+import type { StorageRegistry } from '../ports/work.ts'
 
 /** What every request for work needs. */
 export interface AcceptDeps {
@@ -19,6 +20,7 @@ export interface AcceptDeps {
   readonly clock: Clock
   readonly seal: Seal
   readonly drivers: Pick<DriverRegistry, 'forUrl'>
+  readonly storages: Pick<StorageRegistry, 'names'>
 }
 
 /** Who asks. `job` is set when the request came as a job that is in its queue already. */
@@ -42,6 +44,7 @@ export const TARGET_URL_PURPOSE = 'target-url'
 export async function acceptBackup(deps: AcceptDeps, body: BackupBody, caller: Caller): Promise<Accepted> {
   const target = await deps.catalog.targets.get(body.target)
   const request = toBackupRequest(body, target)
+  requireStorage(deps, request.storage)
   // a backup before a migration must show the writes made before it was asked for: an equal one under way may not
   const mayCoalesce = request.kind === 'manual' || request.kind === 'scheduled'
   return accept(deps, caller, {
@@ -200,6 +203,13 @@ function toBackupRequest(body: BackupBody, target: Target): BackupRequest {
     retain: body.retain ?? null,
     verify: body.verify ?? target.options.verify ?? 'structure',
   }
+}
+
+function requireStorage({ storages }: AcceptDeps, name: string): void {
+  if (storages.names.includes(name)) return
+  throw new AppError('INVALID_REQUEST', `no storage is called ${name}`, {
+    hint: `the storages of this installation are: ${storages.names.join(', ')}`,
+  })
 }
 
 async function destinationOf(

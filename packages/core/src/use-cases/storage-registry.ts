@@ -24,6 +24,7 @@ export function createStorageRegistry(deps: StorageRegistryDeps): StorageRegistr
     return opening
   }
   return {
+    names: Object.keys(deps.storages),
     byName,
     list: () => Promise.all(Object.keys(deps.storages).map(byName)),
   }

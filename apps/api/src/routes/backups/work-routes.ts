@@ -6,7 +6,8 @@ import { principalOf, requireRole } from '../../auth/principal.ts'
 import { acceptedResponses, answerAccepted, callerOf, IdempotencyHeaders } from '../../http/accepted.ts'
 import { BackupParams } from './schemas.ts'
 
-export type BackupWorkRouteDeps = DispatchDeps & Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'clock'>
+export type BackupWorkRouteDeps = DispatchDeps &
+  Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'storages' | 'clock'>
 
 const tags = ['backups']
 

@@ -19,7 +19,7 @@ import {
 } from './schemas.ts'
 
 export type OperationRouteDeps = DispatchDeps &
-  Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'clock'> & {
+  Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'storages' | 'clock'> & {
     readonly watcher: OperationWatcher
   }
 

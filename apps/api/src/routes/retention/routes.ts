@@ -8,7 +8,8 @@ import { problemResponses } from '../../http/problem.ts'
 import { refTo } from '../../http/ref.ts'
 import { ReplacedView, toReplacedView } from '../operations/schemas.ts'
 
-export type RetentionRouteDeps = DispatchDeps & Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'clock'>
+export type RetentionRouteDeps = DispatchDeps &
+  Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'storages' | 'clock'>
 
 const tags = ['retention']
 
