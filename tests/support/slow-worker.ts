@@ -22,6 +22,7 @@ function alter(deps: WorkDeps): WorkDeps {
   return {
     ...deps,
     storages: {
+      names: deps.storages.names,
       list: () => deps.storages.list(),
       byName: async (name) => slowStorage(await deps.storages.byName(name)),
     },
