@@ -121,7 +121,7 @@ describe('the service', () => {
     expect(names.filter((name) => name.startsWith('shop.db'))).toEqual([])
   })
 
-  it('lets nobody take its own keys, catalog or backups with a backup', async () => {
+  it('takes no keys, catalog or backups of its own with a backup, and restores over none', async () => {
     const { dataDir } = system
     await mkdir(join(dataDir, 'redis'), { recursive: true })
     for (const own of [
@@ -132,6 +132,12 @@ describe('the service', () => {
     ]) {
       const backup = await carryOut(system, '/v1/backups', { target: 'shop', include: [own] })
       expect(backup, own).toMatchObject({ state: 'failed', error: { code: 'PATH_NOT_ALLOWED' } })
+    }
+    const { body: latest } = await system.call('GET', '/v1/backups/latest?target=shop')
+    for (const own of ['catalog.db', 'master.key', 'storage/shop/new.db']) {
+      const into = { url: sqliteUrl(join(dataDir, own)) }
+      const over = await carryOut(system, `/v1/backups/${latest.id}/restore`, { into })
+      expect(over, own).toMatchObject({ state: 'failed', error: { code: 'PATH_NOT_ALLOWED' } })
     }
     const mine = join(dataDir, 'mine')
     await mkdir(mine)

@@ -32,12 +32,12 @@ export async function ownPlaces(scratchDir: string, backupFolder: string): Promi
   return { dataDir, storageRoot }
 }
 
-/** Rejects a directory (links followed) from which secrets or the backups themselves would get into a backup. */
+/** Rejects a path (links followed) that is, or lies in, what Holdfast keeps secrets or backups in. */
 export function requireNotOwn(path: string, { dataDir, storageRoot }: OwnPlaces): void {
   const own = [storageRoot, ...OWN_NAMES.map((name) => `${dataDir}/${name}`)]
   if (path !== dataDir && !own.some((place) => holds(place, path))) return
   throw new AppError('PATH_NOT_ALLOWED', `${path} is where Holdfast keeps keys, its catalog or backups`, {
-    hint: 'name a directory of your own',
+    hint: 'name a place of your own',
   })
 }
 

@@ -1,6 +1,8 @@
+import { isAbsolute } from 'node:path'
 import type { Backup } from '../domain/backup.ts'
 import { isUsable } from '../domain/backup.ts'
 import type { Manifest } from '../domain/manifest.ts'
+import { backupPrefix } from '../domain/object-keys.ts'
 import type { RestoreRequest } from '../domain/operation.ts'
 import { AppError, throwIfAborted } from '../errors.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
@@ -9,6 +11,7 @@ import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { RESTORE_URL_PURPOSE } from './accept.ts'
+import { ownPlaces, requireNotOwn } from './own-places.ts'
 import type { FilesPlan } from './restore-files.ts'
 import { planFiles, stageFiles } from './restore-files.ts'
 import type { SwapJournal } from './restore-journal.ts'
@@ -100,6 +103,7 @@ async function prepare(
     )
   }
   const destination = await driver.inspectDestination(context.signal)
+  await requireForeign(deps, storage, backup, destination)
   const isOwnTarget = 'target' in request.into && request.into.target === backup.target
   const files = await planFiles({ ...deps, storage }, manifest, destination, {
     filesInto: request.filesInto,
@@ -107,6 +111,17 @@ async function prepare(
   })
   const parts = { deps, context, request, backup, storage, manifest, driver, sealedUrl, destination, files }
   return { ...parts, destinationName: name }
+}
+
+/** A database that was put over our keys, catalog or backups would be the last thing that was restored. */
+async function requireForeign(
+  { driverContext }: Pick<WorkDeps, 'driverContext'>,
+  storage: Pick<Storage, 'locate'>,
+  { target, id }: Pick<Backup, 'target' | 'id'>,
+  { location }: DestinationReport,
+): Promise<void> {
+  if (!isAbsolute(location)) return
+  requireNotOwn(location, await ownPlaces(driverContext.scratchDir, storage.locate(backupPrefix(target, id))))
 }
 
 function requireConsent({ request, destination, destinationName, files }: Restoring): void {
