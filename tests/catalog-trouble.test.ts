@@ -3,25 +3,21 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { PostgresServer } from '@holdfast/testing'
 import { startPostgres } from '@holdfast/testing'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
 import { lockElsewhere } from './support/lock-elsewhere.ts'
+import { begun, LEASE_MS, startSlowSystem } from './support/slow-system.ts'
 import type { ServiceProcess, System } from './support/system.ts'
 import { carryOut, finished, sqliteUrl, startSystem } from './support/system.ts'
-
-const SLOW_WORKER = fileURLToPath(new URL('./support/slow-worker.ts', import.meta.url))
-const LEASE_MS = 1000
-const SLOW_MS = 1500
 
 describe('an SQLite catalog locked by another process', () => {
   let system: System
 
   beforeAll(async () => {
-    system = await startSlowSystem({})
+    system = await startSlowSystem(['shop'])
   })
   afterAll(() => system.stop())
 
@@ -43,7 +39,10 @@ describe('an SQLite catalog locked by another process', () => {
     ['longer than a lease', LEASE_MS * 3],
   ])('in the middle of a backup, for %s, lets it be recorded once', async (_length, lockedMs) => {
     const before = (await system.call('GET', '/v1/backups?target=shop')).body.total
-    const operationId = await begun(system, `locked for ${lockedMs} ms`)
+    const operationId = await begun(system, '/v1/backups', {
+      target: 'shop',
+      note: `locked for ${lockedMs} ms`,
+    })
     const unlock = await lockElsewhere(join(system.dataDir, 'catalog.db'))
     await sleep(lockedMs)
     await unlock()
@@ -58,9 +57,11 @@ describe('a PostgreSQL catalog', () => {
 
   beforeAll(async () => {
     postgres = await startPostgres()
-    system = await startSlowSystem({
-      HOLDFAST_CATALOG_URL: await postgres.createDatabase(),
-      HOLDFAST_MASTER_KEY: randomBytes(32).toString('base64'),
+    system = await startSlowSystem(['shop'], {
+      env: {
+        HOLDFAST_CATALOG_URL: await postgres.createDatabase(),
+        HOLDFAST_MASTER_KEY: randomBytes(32).toString('base64'),
+      },
     })
   })
   afterAll(async () => {
@@ -111,7 +112,7 @@ describe('a PostgreSQL catalog', () => {
   })
 
   it('that is stopped and started in the middle of a backup records it once', async () => {
-    const operationId = await begun(system, 'while the server was away')
+    const operationId = await begun(system, '/v1/backups', { target: 'shop', note: 'the server is away' })
     const waiting = await system.call('POST', '/v1/backups', { target: 'shop', note: 'waits behind it' })
     await postgres.halt()
     await sleep(LEASE_MS * 2)
@@ -146,29 +147,11 @@ describe('a process of another catalog', () => {
   })
 })
 
-/** With two workers, each of which takes its time, and a target `shop`. */
-async function startSlowSystem(env: Readonly<Record<string, string>>): Promise<System> {
-  const slow = { HOLDFAST_LEASE_MS: String(LEASE_MS), HOLDFAST_TEST_SLOW_MS: String(SLOW_MS) }
-  const entries = { worker: SLOW_WORKER }
-  const system = await startSystem({ workers: 2, entries, env: { ...slow, ...env } })
-  makeDatabase(join(system.directory, 'shop.db'), 'one')
-  const url = sqliteUrl(join(system.directory, 'shop.db'))
-  await system.call('POST', '/v1/targets', { name: 'shop', url })
-  return system
-}
-
 async function refusedInTime(system: System, index: number) {
   const startedAt = performance.now()
   const answer = await system.call('POST', '/v1/backups', { target: 'shop', note: `refused ${index}` })
   expect(performance.now() - startedAt).toBeLessThan(3000)
   return answer
-}
-
-/** Asks for a backup and waits until it is being stored. */
-async function begun(system: System, note: string): Promise<string> {
-  const { body } = await system.call('POST', '/v1/backups', { target: 'shop', note })
-  while ((await system.call('GET', `/v1/operations/${body.id}`)).body.phase !== 'storing') await sleep(10)
-  return body.id
 }
 
 /** The operation came to its end, and in the storage lies one whole backup of it and nothing else. */
