@@ -139,6 +139,9 @@ describe('the command line', () => {
     rewriteDatabase(shop, 'new')
     const changed = rowsOf(shop)
 
+    const nowhere = await holdfast('backup', 'restore', 'first')
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('--to') })
+    expect(nowhere.stderr).toContain('say where to restore to')
     const dry = await holdfast('backup', 'restore', 'first', '--to', 'shop')
     expect(dry).toMatchObject({ code: 0, stdout: expect.stringMatching(/would replace +\S+shop\.db/) })
     expect(dry.stderr).toContain('nothing was changed')

@@ -1,4 +1,5 @@
 import type { Backup, Operation, RestoreRequest } from '@holdfast/client'
+import { usageError } from '../cli-error.ts'
 import { requireConfirmation } from '../confirm.ts'
 import { isUrl, readDatabaseUrl } from '../database-url.ts'
 import type { WorkCommandOptions } from '../progress/carry-out.ts'
@@ -85,6 +86,12 @@ async function restoreForReal(
 
 async function destinationOf(session: Session, options: RestoreBackupOptions): Promise<Destination> {
   const { to, toUrlFile } = options
+  if (to === undefined && toUrlFile === undefined) {
+    throw usageError(
+      'say where to restore to',
+      'with --to: the name of a target, or sqlite:///srv/data/copy.db',
+    )
+  }
   if (to !== undefined && toUrlFile === undefined && !isUrl(to) && !to.includes('/')) {
     const target = await findTarget(session, to)
     return { target: target.name }
