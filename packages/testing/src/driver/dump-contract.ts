@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isAbsolute } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { it } from 'vitest'
 import { descendantsOf, waitUntilGone } from '../processes.ts'
@@ -16,6 +17,7 @@ export function describeDumping(suite: DriverSuite): void {
       assert.notEqual(info.toolVersion, '')
       assert.ok(info.sizeBytes > 0)
       assert.equal(info.lockKey, await bench.factory.lockKeyOf(url))
+      assert.ok(info.files.every(isAbsolute), String(info.files))
     }))
 
   it('shows a URL that opens the same database', () =>

@@ -20,10 +20,11 @@ export interface PageSink {
   readonly onProgress: (bytes: number, totalBytes: number) => void
 }
 
-export const CHUNK_BYTES = 1024 * 1024
+/** Small enough to stay in a core's own cache between reading, hashing and writing. */
+export const CHUNK_BYTES = 256 * 1024
 
 /** Chunks between two turns of the event loop. */
-const CHUNKS_PER_TURN = 8
+const CHUNKS_PER_TURN = 32
 
 /** SQLite keeps its locks at this offset and never writes the page that holds it. */
 const LOCK_OFFSET = 0x40000000
