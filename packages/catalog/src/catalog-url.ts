@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 
 /** Where a catalog is. */
 export type CatalogPlace =

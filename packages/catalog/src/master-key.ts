@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 
 const KEY_BYTES = 32
 const BASE64_KEY = /^[A-Za-z0-9+/]{43}=$/

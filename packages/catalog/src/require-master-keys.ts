@@ -1,4 +1,4 @@
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 
 const KEY_BYTES = 32
 

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 import type { Seal } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import { requireMasterKeys } from './require-master-keys.ts'
 
 const CIPHER = 'aes-256-gcm'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError, isoNow } from '@holdfast/core'
+import { AppError, isoNow } from '@holdfast/core/domain'
 import { sql } from 'kysely'
 import type { Database, DatabaseTransaction } from '../sql/engine.ts'
 import type { Session } from '../sql/session.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import { sql } from 'kysely'
 import type { Engine } from '../sql/engine.ts'
 import { oneRunningOnly, toRefusal } from '../sql/refusal.ts'

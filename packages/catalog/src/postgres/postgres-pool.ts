@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 

@@ -1,5 +1,5 @@
 import type { AuditStore } from '@holdfast/core'
-import { isoNow, uuidv7 } from '@holdfast/core'
+import { isoNow, uuidv7 } from '@holdfast/core/domain'
 import type { Database } from './engine.ts'
 import { readPage } from './page.ts'
 import { toAuditEntry } from './rows.ts'

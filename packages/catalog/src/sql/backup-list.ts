@@ -1,5 +1,5 @@
 import type { Backup, BackupFilter, Page, PageRequest } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { Expression, SqlBool } from 'kysely'
 import { expressionBuilder } from 'kysely'
 import type { Database, Engine } from './engine.ts'

@@ -1,5 +1,5 @@
 import type { BackupOutcome, Failure, Verification, VerificationLevel } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { DatabaseTransaction } from './engine.ts'
 import { toFlag, toJson } from './rows.ts'
 import type { Session } from './session.ts'

@@ -1,5 +1,5 @@
 import type { Backup, BackupChange, BackupStore } from '@holdfast/core'
-import { AppError, isoNow, isUuid } from '@holdfast/core'
+import { AppError, isoNow, isUuid } from '@holdfast/core/domain'
 import { sql } from 'kysely'
 import { listBackups, listExpiredBackups } from './backup-list.ts'
 import type { Database, DatabaseTransaction } from './engine.ts'

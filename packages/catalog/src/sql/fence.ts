@@ -1,5 +1,5 @@
 import type { HeldLock } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { SqlBool } from 'kysely'
 import { sql } from 'kysely'
 import type { DatabaseTransaction } from './engine.ts'

@@ -1,5 +1,5 @@
 import type { ApiKey, KeyStore } from '@holdfast/core'
-import { AppError, isoNow, uuidv7 } from '@holdfast/core'
+import { AppError, isoNow, uuidv7 } from '@holdfast/core/domain'
 import { toApiKey } from './rows.ts'
 import type { Session } from './session.ts'
 

@@ -1,4 +1,4 @@
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 
 type Labels = Readonly<Record<string, string>>
 

@@ -1,4 +1,4 @@
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 
 const LONGEST_MS = 7 * 24 * 3_600_000
 

@@ -1,5 +1,5 @@
 import type { BackupRequest, NewOperation, Operation, OperationRequest } from '@holdfast/core'
-import { AppError, isoNow } from '@holdfast/core'
+import { AppError, isoNow } from '@holdfast/core/domain'
 import { backupNotFound } from './backup-store.ts'
 import type { DatabaseTransaction } from './engine.ts'
 import { toLabelsJson } from './labels.ts'

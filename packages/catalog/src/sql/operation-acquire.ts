@@ -1,5 +1,5 @@
 import type { Acquisition, HeldLock, OperationState } from '@holdfast/core'
-import { isFinished, isoNow } from '@holdfast/core'
+import { isFinished, isoNow } from '@holdfast/core/domain'
 import { sql } from 'kysely'
 import type { DatabaseTransaction } from './engine.ts'
 import { wholeMs } from './lease.ts'

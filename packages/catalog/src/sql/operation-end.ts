@@ -1,5 +1,5 @@
 import type { Failure, HeldLock, NextInLine, OperationEnd } from '@holdfast/core'
-import { isoNow } from '@holdfast/core'
+import { isoNow } from '@holdfast/core/domain'
 import { completeBackup, failBackup, recordVerification } from './backup-outcome.ts'
 import type { DatabaseTransaction } from './engine.ts'
 import { fenceLost, freeLock } from './fence.ts'

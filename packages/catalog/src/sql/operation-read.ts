@@ -1,5 +1,5 @@
 import type { Operation, OperationFilter, Page, PageRequest } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { Database, DatabaseTransaction } from './engine.ts'
 import { readPage } from './page.ts'
 import { isInLine, isUnfinished } from './predicates.ts'

@@ -1,5 +1,5 @@
 import type { Failure, NextInLine, Operation } from '@holdfast/core'
-import { AppError, isFinished, isoNow } from '@holdfast/core'
+import { AppError, isFinished, isoNow } from '@holdfast/core/domain'
 import { failBackup } from './backup-outcome.ts'
 import type { DatabaseTransaction } from './engine.ts'
 import { readNextInLine } from './line.ts'

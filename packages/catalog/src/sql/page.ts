@@ -1,5 +1,5 @@
 import type { Page, PageRequest } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { Database } from './engine.ts'
 import type { Session } from './session.ts'
 

@@ -1,4 +1,4 @@
-import { AppError, ERROR_CODES } from '@holdfast/core'
+import { AppError, ERROR_CODES } from '@holdfast/core/domain'
 
 const REFUSAL = /^([A-Z_]+): (.+)$/
 

@@ -1,5 +1,5 @@
 import type { ReplacedStore } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import { toIsoTime } from './backup-list.ts'
 import { toReplaced } from './rows.ts'
 import type { Session } from './session.ts'

@@ -1,5 +1,5 @@
 import type { Schedule, ScheduleStore } from '@holdfast/core'
-import { AppError, isoNow } from '@holdfast/core'
+import { AppError, isoNow } from '@holdfast/core/domain'
 import type { Database } from './engine.ts'
 import { readPage } from './page.ts'
 import { toFlag, toSchedule } from './rows.ts'

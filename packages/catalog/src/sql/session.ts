@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { Database, DatabaseTransaction, Engine } from './engine.ts'
 
 /** One open database as the stores use it: errors are translated here, once. */

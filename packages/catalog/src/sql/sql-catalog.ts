@@ -1,5 +1,5 @@
 import type { Catalog } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import { sql } from 'kysely'
 import { createAuditStore } from './audit-store.ts'
 import { createBackupStore } from './backup-store.ts'

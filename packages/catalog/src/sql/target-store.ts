@@ -1,5 +1,5 @@
 import type { NewTarget, Page, PageRequest, Target, TargetChange, TargetStore } from '@holdfast/core'
-import { AppError, isoNow, uuidv7 } from '@holdfast/core'
+import { AppError, isoNow, uuidv7 } from '@holdfast/core/domain'
 import type { Database } from './engine.ts'
 import { toLabelsJson } from './labels.ts'
 import { readPage } from './page.ts'

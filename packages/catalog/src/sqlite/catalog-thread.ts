@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import type { Call, FromThread, ThreadOptions, ToThread } from './protocol.ts'
 import { receiveError } from './protocol.ts'
 

@@ -1,5 +1,5 @@
 import type { Catalog, Clock, Logger } from '@holdfast/core'
-import { systemClock } from '@holdfast/core'
+import { systemClock } from '@holdfast/core/domain'
 import { METHODS } from './protocol.ts'
 import type { ThreadClient } from './thread-client.ts'
 import { startThread } from './thread-client.ts'

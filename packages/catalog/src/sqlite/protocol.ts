@@ -1,5 +1,5 @@
 import type { Catalog, ErrorCode } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 
 /** How the thread is started. */
 export interface ThreadOptions {

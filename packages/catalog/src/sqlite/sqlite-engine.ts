@@ -1,4 +1,4 @@
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import { sql } from 'kysely'
 import type { Engine } from '../sql/engine.ts'
 import { oneRunningOnly, toRefusal } from '../sql/refusal.ts'

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs'
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import Sqlite from 'better-sqlite3'
 import { isBusy, translateSqlite } from './sqlite-engine.ts'
 

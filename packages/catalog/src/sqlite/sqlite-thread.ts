@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { AppError } from '@holdfast/core'
+import { AppError } from '@holdfast/core/domain'
 import { Kysely } from 'kysely'
 import type { Migrated } from '../migrations/migrate.ts'
 import { migrate } from '../migrations/migrate.ts'
