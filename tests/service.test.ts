@@ -227,6 +227,22 @@ describe('the service', () => {
     expect(refused.body.hint).toContain('default')
   })
 
+  it('undoes restores in the opposite order only', async () => {
+    const consent = { into: { target: 'shop' }, dryRun: false, overwrite: true, confirm: 'shop' }
+    const { backupId } = await carryOut(system, '/v1/backups', { target: 'shop', note: 'twice' })
+    const before = rowsOf(file)
+    const first = await carryOut(system, `/v1/backups/${backupId}/restore`, consent)
+    change(file)
+    const second = await carryOut(system, `/v1/backups/${backupId}/restore`, consent)
+    const refused = await system.call('POST', `/v1/operations/${first.id}/undo`)
+    expect(refused).toMatchObject({ status: 409, body: { code: 'UNDO_NOT_POSSIBLE' } })
+    expect(refused.body.hint).toContain(second.id)
+    for (const { id } of [second, first]) {
+      expect((await carryOut(system, `/v1/operations/${id}/undo`, undefined)).state).toBe('completed')
+    }
+    expect(rowsOf(file)).toEqual(before)
+  })
+
   it('deletes a backup with its objects and keeps a tombstone', async () => {
     const backup = await carryOut(system, '/v1/backups', { target: 'shop', note: 'to be deleted' })
     const deleted = await system.call('DELETE', `/v1/backups/${backup.backupId}`)

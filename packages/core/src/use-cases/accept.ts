@@ -89,9 +89,21 @@ export async function acceptUndo(deps: AcceptDeps, operationId: string, caller: 
     throw new AppError('UNDO_NOT_POSSIBLE', 'only a restore can be undone')
   }
   await deps.catalog.replaced.get(operationId)
+  await requireNewest(deps, restore)
   const request = { type: 'undo', restoreId: restore.id } as const
   const { target, lockKey } = restore
   return accept(deps, caller, { type: 'restore', request, target, lockKey, backupId: null, equalTo: request })
+}
+
+/** Undoing an older restore would silently drop the result of a newer one, and what that had kept would fit nothing. */
+async function requireNewest(deps: AcceptDeps, restore: Operation): Promise<void> {
+  for (const { operationId } of await deps.catalog.replaced.list()) {
+    const other = await deps.catalog.operations.get(operationId)
+    if (other.lockKey !== restore.lockKey || other.seq <= restore.seq) continue
+    throw new AppError('UNDO_NOT_POSSIBLE', `a later restore replaced the result of this one`, {
+      hint: `undo the later restore first: ${operationId}`,
+    })
+  }
 }
 
 /** Records a verification of a backup. It locks the backup, not the database: it reads storage alone. */
