@@ -30,7 +30,7 @@ COPY packages packages
 COPY apps apps
 USER node
 ENV HOLDFAST_DATA_DIR=/var/lib/holdfast HOLDFAST_HOST=0.0.0.0 NODE_COMPILE_CACHE=/home/node/.compile-cache \
-    NODE_OPTIONS=--max-semi-space-size=2
+    NODE_OPTIONS=--max-semi-space-size=1
 EXPOSE 8420
 ENTRYPOINT ["/app/scripts/container-entrypoint.sh"]
 CMD ["api"]

@@ -31,7 +31,7 @@ const own = Object.entries(process.env).filter(([name]) => !NPM_NOISE.test(name)
 // Node keeps what it made of each module, types stripped, so that the next start takes half the time
 const compileCache = { NODE_COMPILE_CACHE: join(ROOT, '.tools', 'compile-cache') }
 // services idle or stream: a small nursery costs them nothing and saves 40 MB a process
-const nodeOptions = { NODE_OPTIONS: `--max-semi-space-size=2 ${process.env.NODE_OPTIONS ?? ''}`.trim() }
+const nodeOptions = { NODE_OPTIONS: `--max-semi-space-size=1 ${process.env.NODE_OPTIONS ?? ''}`.trim() }
 await runToEnd(node, [resolve(ROOT, file), ...args], {
   env: {
     ...compileCache,
