@@ -45,7 +45,7 @@ describe('the OpenAPI document', () => {
     const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`)
     const served = api
       .routes()
-      .filter(({ method, url }) => method !== 'HEAD' && !/^\/(docs|queues|openapi)/.test(url))
+      .filter(({ method, url }) => method !== 'HEAD' && !/^\/($|docs|queues|openapi)/.test(url))
       .map(({ method, url }) => `${method} ${url.replaceAll(/:(\w+)/g, '{$1}')}`)
     expect(described.toSorted()).toEqual([...new Set(served)].toSorted())
   })
@@ -105,6 +105,8 @@ describe('the OpenAPI document', () => {
 
 describe('the page of the API', () => {
   it('needs no key and loads nothing from elsewhere', async () => {
+    const root = await api.call('GET', '/', { key: null })
+    expect(root).toMatchObject({ status: 302, headers: { location: '/docs' } })
     const page = await api.call('GET', '/docs/', { key: null })
     expect(page.status).toBe(200)
     expect(page.headers['content-security-policy']).toContain("default-src 'none'")

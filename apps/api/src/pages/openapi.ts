@@ -50,6 +50,10 @@ export async function serveApiPages(app: FastifyInstance): Promise<void> {
   app.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () =>
     app.swagger(),
   )
+  // whoever opens the address in a browser should land somewhere
+  app.get('/', { config: { access: 'public' }, schema: { hide: true } }, (_request, reply) =>
+    reply.redirect('/docs'),
+  )
   const page: FastifyPluginAsync = async (scope) => {
     stateAccess(scope, 'public')
     await scope.register(swaggerUi, {
