@@ -29,7 +29,7 @@ COPY scripts/container-entrypoint.sh scripts/
 COPY packages packages
 COPY apps apps
 USER node
-ENV HOLDFAST_DATA_DIR=/var/lib/holdfast HOLDFAST_HOST=0.0.0.0 NODE_COMPILE_CACHE=/home/node/.compile-cache \
+ENV HOLDFAST_DATA_DIR=/var/lib/holdfast HOLDFAST_HOST=0.0.0.0 NODE_COMPILE_CACHE=/tmp/compile-cache \
     NODE_OPTIONS=--max-semi-space-size=1
 EXPOSE 8420
 ENTRYPOINT ["/app/scripts/container-entrypoint.sh"]
