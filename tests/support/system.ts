@@ -116,7 +116,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       redis = await startPrivateRedis({ ...redisPlace, port: redis.port })
     },
     ready: () => waitUntilReady(url, output),
-    call: (method, path, body, headers) => call({ url, apiKey, method, path, body, headers }),
+    call: (method, path, body, headers) => callApi({ url, apiKey, method, path, body, headers }),
     async stop() {
       await Promise.all(processes.map((each) => each.kill('SIGKILL')))
       await redis.stop()
@@ -194,16 +194,18 @@ async function waitUntilReady(url: string, output: () => string): Promise<void> 
   }
 }
 
-interface Request {
+/** A request to an API, wherever it runs. */
+export interface ApiRequest {
   readonly url: string
   readonly apiKey: string
   readonly method: string
   readonly path: string
-  readonly body: unknown
-  readonly headers: Readonly<Record<string, string>> | undefined
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-async function call({ url, apiKey, method, path, body, headers }: Request): Promise<Answer> {
+/** Asks an API as any client does. */
+export async function callApi({ url, apiKey, method, path, body, headers }: ApiRequest): Promise<Answer> {
   const answer = await fetch(`${url}${path}`, {
     method,
     headers: {
