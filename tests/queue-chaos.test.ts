@@ -71,7 +71,8 @@ async function harmWorkers(
     await sleep(800 + Math.random() * 800)
     const victim = alive.splice(Math.floor(Math.random() * alive.length), 1)[0]
     if (victim === undefined) continue
-    if (Math.random() < 0.4) {
+    // whom and when is chance; that there are enough of both is not
+    if ((kills + freezes) % 3 === 2) {
       kills += 1
       await victim.end('SIGKILL')
       alive.push(await harmed.startWorker())
