@@ -14,7 +14,6 @@ import type { System } from './support/system.ts'
 import { finished, startSystem } from './support/system.ts'
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
-const entryOf = (name: string) => fileURLToPath(new URL(`./support/${name}.ts`, import.meta.url))
 
 /** With characters that are escaped in URLs, in JSON and in shells. */
 const PASSWORD = `pw "$(id)"/+%&=?#@: ${randomBytes(9).toString('hex')}`
@@ -31,7 +30,10 @@ describe('a secret', () => {
   let processes: { readonly looks: number; readonly found: readonly string[] }
 
   beforeAll(async () => {
-    const entries = { api: entryOf('canary-api'), worker: entryOf('canary-worker') }
+    const entries = {
+      api: fileURLToPath(new URL('./support/canary-api.ts', import.meta.url)),
+      worker: fileURLToPath(new URL('./support/canary-worker.ts', import.meta.url)),
+    }
     system = await startSystem({ entries, env: { HOLDFAST_LOG_LEVEL: 'debug', HOLDFAST_LEASE_MS: '1000' } })
     const masterKey = (await readFile(join(system.dataDir, 'master.key'), 'utf8')).trim()
     secrets = [
