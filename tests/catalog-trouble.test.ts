@@ -19,7 +19,7 @@ describe('an SQLite catalog locked by another process', () => {
   beforeAll(async () => {
     system = await startSlowSystem(['shop'])
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   it('refuses changes in bounded time, leaves no trace of them, and goes on reading', async () => {
     const unlock = await lockElsewhere(join(system.dataDir, 'catalog.db'))
@@ -131,7 +131,7 @@ describe('a process of another catalog', () => {
   beforeAll(async () => {
     system = await startSystem()
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   it('refuses to work with the Redis of this one, and does no harm', async () => {
     const elsewhere = { HOLDFAST_DATA_DIR: join(system.directory, 'other'), HOLDFAST_PORT: '0' }

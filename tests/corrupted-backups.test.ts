@@ -63,7 +63,7 @@ beforeAll(async () => {
   const plan = { kind: 'other', hasFiles: false, level: 'structure' } as const
   other = await makeAttackedBackup(workshop, { ...plan, body: { compression: 'zstd' } })
 })
-afterAll(() => workshop.close())
+afterAll(() => workshop?.close())
 
 describe('a flipped bit', () => {
   const objects = Object.keys(KINDS).flatMap((kind) => [

@@ -40,7 +40,7 @@ describe('a storage without space', () => {
     first = (await system.call('GET', `/v1/backups/${operation.backupId}`)).body
   })
   afterAll(async () => {
-    await system.stop()
+    await system?.stop()
     await place.remove()
   })
 
@@ -127,7 +127,7 @@ describe('temporary space that is full', () => {
     expect(await readdir(join(place.path, 'tmp'))).toEqual([])
   })
   afterAll(async () => {
-    await workshop.close()
+    await workshop?.close()
     await place.remove()
   })
 
@@ -204,7 +204,7 @@ describe('a destination without space', () => {
     await rm(home(), { recursive: true })
   })
   afterAll(async () => {
-    await workshop.close()
+    await workshop?.close()
     await place.remove()
   })
 
@@ -306,7 +306,7 @@ describe('a catalog without space', () => {
     await system.call('POST', '/v1/targets', { name: 'shop', url })
   })
   afterAll(async () => {
-    await system.stop()
+    await system?.stop()
     await place.remove()
   })
 

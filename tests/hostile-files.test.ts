@@ -49,7 +49,7 @@ describe('files that are no sound database', () => {
   })
   afterAll(async () => {
     await Promise.all(unlock.map((release) => release()))
-    await system.stop()
+    await system?.stop()
     await rm(outside, { recursive: true, force: true })
   })
 

@@ -53,7 +53,7 @@ describe('a secret', () => {
     await walkEveryPage()
     processes = await watch.stop()
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   const url = (path: string) => canaryUrl(path, PASSWORD, TOKEN)
 

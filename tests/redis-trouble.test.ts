@@ -15,7 +15,7 @@ describe('Redis in trouble', () => {
   beforeAll(async () => {
     system = await startSlowSystem(['shop', 'blog', 'wiki'])
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   const totals = async () => {
     const { body: operations } = await system.call('GET', '/v1/operations?type=backup')
@@ -126,7 +126,7 @@ describe('Redis that comes only after API and worker', () => {
   beforeAll(async () => {
     system = await startSlowSystem([], { redisDown: true, workers: 1 })
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   it('is waited for, and then everything works', async () => {
     const isAlive = async () => (await fetch(`${system.url}/healthz`).catch(() => null))?.status

@@ -14,7 +14,7 @@ let system: System
 beforeAll(async () => {
   system = await startSlowSystem(['shop'], { env: { HOLDFAST_TEST_SLOW_MS: String(SLOW_MS) } })
 })
-afterAll(() => system.stop())
+afterAll(() => system?.stop())
 
 interface Finished {
   readonly id: string

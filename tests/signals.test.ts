@@ -25,7 +25,7 @@ describe('a worker that is asked to end', () => {
   beforeAll(async () => {
     system = await startSlowSystem(['shop'])
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   it('hands a backup to another worker at once, and leaves nothing of its own', async () => {
     const id = await begun(system, '/v1/backups', { target: 'shop' })
@@ -56,7 +56,7 @@ describe('a worker that is asked to end in the middle of a restore', () => {
   beforeAll(async () => {
     system = await startSystem({ env: { HOLDFAST_LEASE_MS: '1000' } })
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   it('ends in time although the database is locked, and the next one finishes', async () => {
     const file = join(system.directory, 'shop.db')
@@ -89,7 +89,7 @@ describe('an API that is asked to end', () => {
   beforeAll(async () => {
     system = await startSlowSystem(['shop'])
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   it('answers whoever waits, ends in time, and its work goes on without it', async () => {
     const id = await begun(system, '/v1/backups', { target: 'shop' })
@@ -118,7 +118,7 @@ describe('readiness', () => {
   beforeAll(async () => {
     system = await startSystem({ workers: 2 })
   })
-  afterAll(() => system.stop())
+  afterAll(() => system?.stop())
 
   async function expectNotReadyWithin(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs
