@@ -97,13 +97,11 @@ class LocalStorage implements Storage {
   async get(key: string, signal: AbortSignal): Promise<Readable> {
     requireKey(key)
     throwIfAborted(signal)
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
     const found = await this.#inRoot(async () => {
       try {
         await requireFolders(this.#root.path, key)
-        const handle = await open(
-          this.locate(key),
-          constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-        )
+        const handle = await open(this.locate(key), flags)
         const stats = await handle.stat()
         if (stats.isFile()) return { handle, sizeBytes: stats.size }
         await handle.close()
