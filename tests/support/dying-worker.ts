@@ -1,4 +1,5 @@
-// A worker that kills itself at the moment named by HOLDFAST_TEST_DIE_AT, the hard way: nothing is cleaned up.
+// A worker that kills itself at the moment named by HOLDFAST_TEST_DIE_AT, the hard way: nothing is cleaned up. With
+// SIGSTOP as HOLDFAST_TEST_SIGNAL it freezes instead, once, and goes on where it stood when it is woken.
 import type { Readable } from 'node:stream'
 import { PassThrough } from 'node:stream'
 import type { DatabaseDriver, DriverFactory, Storage, WorkDeps } from '@holdfast/core'
@@ -32,6 +33,8 @@ export const MOMENTS_OF_A_RESTORE = [
 type Moment = (typeof MOMENTS_OF_A_BACKUP)[number] | (typeof MOMENTS_OF_A_RESTORE)[number]
 
 const moment = process.env.HOLDFAST_TEST_DIE_AT
+const signal = process.env.HOLDFAST_TEST_SIGNAL === 'SIGSTOP' ? 'SIGSTOP' : 'SIGKILL'
+let isOver = false
 
 if (moment !== undefined) {
   const quiet = { debug() {}, info() {}, warn() {}, error: console.error }
@@ -39,7 +42,9 @@ if (moment !== undefined) {
 }
 
 function dieAt(reached: Moment): void {
-  if (moment === reached) process.kill(process.pid, 'SIGKILL')
+  if (moment !== reached || isOver) return
+  isOver = true
+  process.kill(process.pid, signal)
 }
 
 function alter(deps: WorkDeps): WorkDeps {
