@@ -1,4 +1,4 @@
-import { lstat, realpath, rm } from 'node:fs/promises'
+import { realpath, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { DestinationReport, ReplacedTicket, StageRequest, StageTicket, SwapResult } from '@holdfast/core'
@@ -11,7 +11,7 @@ import { tidyingIfItFails } from './side-files.ts'
 import type { SqliteDriverParts } from './sqlite-driver.ts'
 import type { Replaced } from './tickets.ts'
 import { readReplaced, readStaged, writeTicket } from './tickets.ts'
-import { syncDirectory, writeStaged } from './write-staged.ts'
+import { removeStaged, syncDirectory, writeStaged } from './write-staged.ts'
 
 /** So often a change is repeated whose helper died: only repeating it tells whether it had happened. */
 const CHANGE_ATTEMPTS = 3
@@ -48,15 +48,14 @@ export class SqliteRestore {
       const { realPath } = destination
       const { staged } = filesOf(realPath, request.operationId)
       await removeAll(staged)
-      await writeStaged(staged, request, source, signal)
+      const own = await writeStaged(staged, request, source, signal)
       try {
         await this.#requireSound(staged, signal)
-        const { dev, ino } = await lstat(staged, { bigint: true })
-        const file = { device: String(dev), inode: String(ino) }
+        const file = { device: String(own.dev), inode: String(own.ino) }
         const wasWal = destination.isWal === true
         return writeTicket({ operationId: request.operationId, realPath, file, wasWal })
       } catch (error) {
-        await removeAll(staged)
+        await removeStaged(staged, own)
         throw error
       }
     } catch (error) {

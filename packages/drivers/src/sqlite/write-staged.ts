@@ -1,5 +1,6 @@
-import { createWriteStream } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import type { BigIntStats, WriteStream } from 'node:fs'
+import { createWriteStream, fstatSync } from 'node:fs'
+import { lstat, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Transform } from 'node:stream'
@@ -9,13 +10,16 @@ import { AppError, cancellation } from '@holdfast/core'
 
 const CHUNK_BYTES = 1024 * 1024
 
+/** A file that was written for a restore, whatever its name leads to by now. */
+export type StagedFile = Pick<BigIntStats, 'dev' | 'ino'>
+
 /** Writes a dump durably to a new private file. On any failure nothing is left and the source's own error is thrown. */
 export async function writeStaged(
   file: string,
   request: StageRequest,
   source: Readable,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<StagedFile> {
   let bytes = 0
   const count = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -28,17 +32,35 @@ export async function writeStaged(
   const options = { flags: 'wx', mode: 0o600, flush: true, highWaterMark: CHUNK_BYTES } as const
   const target = createWriteStream(file, options)
   const closed = new Promise<void>((resolve) => target.once('close', () => resolve()))
+  const opened = identityOnceOpen(target)
   try {
     await Promise.race([pipeline(source, count, target, { signal }), rejectOnAbort(signal)])
     if (bytes !== request.sizeBytes) throw wrongSize(bytes, request.sizeBytes)
     await syncDirectory(dirname(file))
+    return await opened
   } catch (error) {
     // the file may be opened only now: it is removed when it is closed for good
     target.destroy()
     await closed
-    await rm(file, { force: true })
+    await opened.then((own) => removeStaged(file, own)).catch(() => {})
     throw signal.aborted ? cancellation(signal) : explain(error)
   }
+}
+
+/** Removes the file, unless its name leads to another one: whoever has taken over from us has written it anew. */
+export async function removeStaged(file: string, own: StagedFile): Promise<void> {
+  const found = await lstat(file, { bigint: true }).catch(() => null)
+  if (found?.ino === own.ino && found.dev === own.dev) await rm(file, { force: true })
+}
+
+/** Rejects if it never is. */
+function identityOnceOpen(target: WriteStream): Promise<StagedFile> {
+  const identity = new Promise<StagedFile>((resolve, reject) => {
+    target.once('open', (descriptor) => resolve(fstatSync(descriptor, { bigint: true })))
+    target.once('close', () => reject(new Error('never opened')))
+  })
+  identity.catch(() => {})
+  return identity
 }
 
 /** The pipeline itself waits for its source to close, which one that is waiting for something else cannot do. */
