@@ -34,7 +34,7 @@ describe('a worker frozen past its lease', () => {
     const frozen = system.startWorker(FREEZING, env)
     await untilStopped(frozen)
     survivor = system.startWorker()
-    if (wake === 'in the middle') await untilPrinted(survivor, 'will be taken over')
+    if (wake === 'in the middle') await untilTakenOver(accepted.id)
     // where the frozen one holds the database itself, the other one can only try
     else await Promise.race([finished(system, accepted.id), sleep(LEASE_MS * 5)])
     frozen.child.kill('SIGCONT')
@@ -45,7 +45,16 @@ describe('a worker frozen past its lease', () => {
     return operation
   }
 
+  async function untilTakenOver(operationId: string): Promise<void> {
+    const deadline = performance.now() + 20_000
+    while ((await system.call('GET', `/v1/operations/${operationId}`)).body.attempts < 2) {
+      if (performance.now() > deadline) throw new Error(`not taken over: ${survivor.output()}`)
+      await sleep(5)
+    }
+  }
+
   const backups: readonly Freeze[] = [
+    ['storing', 'in the middle'],
     ['storing', 'later'],
     ['stored', 'in the middle'],
     ['before-manifest', 'in the middle'],
@@ -71,6 +80,7 @@ describe('a worker frozen past its lease', () => {
   }
 
   const restores: readonly Freeze[] = [
+    ['staging', 'in the middle'],
     ['staged', 'in the middle'],
     ['staged', 'later'],
     ['swap-begins', 'in the middle'],
@@ -130,13 +140,5 @@ async function untilStopped({ pid, output }: ServiceProcess): Promise<void> {
     if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return
     if (performance.now() > deadline) throw new Error(`the worker did not freeze: ${output()}`)
     await sleep(20)
-  }
-}
-
-async function untilPrinted({ output }: ServiceProcess, text: string): Promise<void> {
-  const deadline = performance.now() + 20_000
-  while (!output().includes(text)) {
-    if (performance.now() > deadline) throw new Error(`never said '${text}': ${output()}`)
-    await sleep(5)
   }
 }

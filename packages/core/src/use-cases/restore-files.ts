@@ -93,11 +93,13 @@ export async function stageFiles(
     readonly manifest: Manifest
     readonly operationId: string
     readonly signal: AbortSignal
+    /** Rejects if another worker has taken over. */
+    readonly confirm: () => Promise<void>
   },
 ): Promise<StagedDirectory[]> {
   const [first] = plan
   if (first === undefined) return []
-  const { storage, manifest, operationId, signal } = source
+  const { storage, manifest, operationId, signal, confirm } = source
   const staged = plan.map(({ destination }) => ({
     staged: besides(destination, operationId, 'staged'),
     destination,
@@ -128,6 +130,8 @@ export async function stageFiles(
     }
     await rm(unpacked, { recursive: true, force: true })
   } catch (error) {
+    // whoever has taken over from us unpacks at the same places
+    await confirm()
     await discardFiles(plan, operationId)
     throw explain(error)
   }

@@ -158,6 +158,7 @@ async function stage(restoring: Restoring): Promise<SwapJournal> {
     manifest,
     operationId: context.operation.id,
     signal: context.signal,
+    confirm: () => deps.catalog.operations.confirm(context.held),
   })
   const hours = deps.keepReplacedHours
   return {
