@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { integrityOf, makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
+import { lockElsewhere } from './support/lock-elsewhere.ts'
 import { addTarget, begun, startSlowSystem } from './support/slow-system.ts'
 import { stillLife } from './support/still-life.ts'
 import type { System } from './support/system.ts'
@@ -227,6 +228,22 @@ describe('cancelling', () => {
     expect(again.error).toBeNull()
     expect(rowsOf(join(home, 'app.db'))[0]).toMatchObject({ item: 'old 0' })
     await rm(home, { recursive: true })
+  })
+
+  it('ends a restore that waits for a lock of somebody else', async () => {
+    const file = await addTarget(system, 'locked')
+    const backup = await carryOut(system, '/v1/backups', { target: 'locked' })
+    rewriteDatabase(file, 'new')
+    const before = rowsOf(file)
+    const unlock = await lockElsewhere(file)
+    const consent = { into: { target: 'locked' }, dryRun: false, overwrite: true, confirm: 'locked' }
+    const id = await begun(system, `/v1/backups/${backup.backupId}/restore`, consent, 'swapping')
+    await cancel(id)
+    expect((await finished(system, id, 3000)).state).toBe('cancelled')
+    await unlock()
+    expect(rowsOf(file)).toEqual(before)
+    expect((await readdir(system.directory)).filter((name) => name.startsWith('.locked'))).toEqual([])
+    expect((await carryOut(system, '/v1/backups', { target: 'locked', note: 'after' })).error).toBeNull()
   })
 })
 
