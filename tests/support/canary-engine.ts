@@ -24,6 +24,9 @@ function canaryFactory(sqlite: DriverFactory): DriverFactory {
   return {
     engine: 'canary',
     schemes: ['canary'],
+    formats: sqlite.formats,
+    supports: sqlite.supports,
+    servers: null,
     create: (url, context) => canaryDriver(sqlite.create(plainUrl(url), context), url),
     displayUrl: (url) => sqlite.displayUrl(plainUrl(url)).replace(/^sqlite:/, 'canary:'),
     check: (...args) => sqlite.check(...args),

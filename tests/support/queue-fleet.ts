@@ -178,6 +178,12 @@ export function acceptDeps(catalog: Catalog): AcceptDeps {
       forUrl() {
         throw new AppError('UNSUPPORTED_ENGINE', 'the test has no engines')
       },
+      byEngine: (engine) => ({
+        engine,
+        formats: [{ name: 'sqlite', extension: 'sqlite', streams: false }],
+        supports: { globals: false, filter: false, snapshot: true },
+        servers: null,
+      }),
     },
   }
 }
@@ -189,6 +195,7 @@ export function factsOfNothing(backupId: string): BackupOutcome {
     kind: 'completed',
     facts: {
       ...{ format: 'sqlite', sizeBytes: 0, storedBytes: 0, recordCount: 0, rowCounts: {}, fileCount: 0 },
+      counting: 'exact',
       ...{ serverVersion: '3', toolVersion: '1', storagePath: `t/${backupId}`, checksum: '0'.repeat(64) },
       ...{
         warnings: [],

@@ -26,6 +26,7 @@ const CATALOGUE = {
   UNDO_NOT_POSSIBLE: { retryable: false },
   CONFIRMATION_REQUIRED: { retryable: false },
   DESTINATION_EXISTS: { retryable: false },
+  RESTORE_NOT_POSSIBLE: { retryable: false },
   PATH_NOT_ALLOWED: { retryable: false },
   UNSUPPORTED_ENGINE: { retryable: false },
   INVALID_CONNECTION: { retryable: false },

@@ -35,6 +35,9 @@ export type {
   BackupKind,
   BackupMode,
   BackupStatus,
+  Counting,
+  DumpFilter,
+  GlobalsChoice,
   Verification,
 } from './domain/backup.ts'
 export { BACKUP_TRANSITIONS, isUsable } from './domain/backup.ts'
@@ -122,18 +125,25 @@ export type {
 export type { Clock } from './ports/clock.ts'
 export { isoNow, systemClock } from './ports/clock.ts'
 export type {
+  Attachment,
   CheckDepth,
   CheckReport,
+  CheckRequest,
   DatabaseDriver,
   DatabaseInfo,
   DestinationReport,
   DriverContext,
   DriverFactory,
   DriverRegistry,
+  DumpDescription,
+  DumpFormat,
   DumpRequest,
   DumpSink,
   DumpSummary,
   ReplacedTicket,
+  RestoreNeeds,
+  RestoreOptions,
+  ServerSupport,
   StageRequest,
   StageTicket,
   SwapResult,
@@ -144,7 +154,7 @@ export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts
 export type { ManifestSigner, Seal } from './ports/seal.ts'
 export type { PutResult, Storage, StoredObject } from './ports/storage.ts'
 export type { StorageRegistry, WorkDeps } from './ports/work.ts'
-export type { AcceptDeps, Accepted, Caller, DispatchDeps } from './use-cases/accept.ts'
+export type { AcceptDeps, Accepted, Caller, DispatchDeps, EngineFacts } from './use-cases/accept.ts'
 export {
   acceptBackup,
   acceptRestore,

@@ -264,7 +264,14 @@ function acceptDeps(): AcceptDeps {
     throw new AppError('UNSUPPORTED_ENGINE', 'the test has no engines')
   }
   const seal = { seal: (plain: string) => plain, open: (sealed: string) => sealed }
-  return { catalog, clock: systemClock, seal, drivers: { forUrl: refuse }, storages: { names: ['default'] } }
+  const byEngine = (engine: string) => ({
+    engine,
+    formats: [{ name: 'sqlite', extension: 'sqlite', streams: false }] as const,
+    supports: { globals: false, filter: false, snapshot: true },
+    servers: null,
+  })
+  const drivers = { forUrl: refuse, byEngine }
+  return { catalog, clock: systemClock, seal, drivers, storages: { names: ['default'] } }
 }
 
 function handlersOf(handler: OperationHandler): OperationWorkersOptions['handlers'] {

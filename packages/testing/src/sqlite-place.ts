@@ -38,6 +38,7 @@ export async function makeSqlitePlace(options: SampleOptions = {}): Promise<Sqli
   return {
     databases,
     scratchDir,
+    scratchUrl: null,
     context: { pathRoots: [databases], scratchDir, now: () => Date.now() },
     path: (name) => join(databases, name),
     async seeded() {

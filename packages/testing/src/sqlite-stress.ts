@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { DriverFactory } from '@holdfast/core'
-import { never } from './driver/bench.ts'
+import { DriverBench } from './driver/bench.ts'
 import { sampleProblems } from './sqlite-fixtures.ts'
 import type { SqlitePlace } from './sqlite-place.ts'
 import { startSqliteWriter } from './start-sqlite-writer.ts'
@@ -65,15 +65,11 @@ export async function stressDumps(
 }
 
 async function dumpOnce(factory: DriverFactory, place: SqlitePlace, url: string) {
-  const directory = await mkdtemp(join(place.scratchDir, 'stress-'))
-  const file = join(directory, 'dump')
+  const bench = new DriverBench(factory, place)
+  const dump = await bench.dump(url)
+  const { summary, file } = dump
   try {
-    const stream = () => {
-      throw new Error('an SQLite dump is a file')
-    }
-    const request = { mode: 'full', sink: { file: () => file, stream }, onProgress: () => {} } as const
-    const summary = await factory.create(url, place.context).dump(request, never)
-    const report = await factory.check(file, summary.format, 'full', place.context, never)
+    const report = await bench.check(dump, 'full')
     const isSame = JSON.stringify(report.rowCounts) === JSON.stringify(summary.rowCounts)
     return {
       copiedBy: String(summary.details.copiedBy),
@@ -84,6 +80,6 @@ async function dumpOnce(factory: DriverFactory, place: SqlitePlace, url: string)
       ],
     }
   } finally {
-    await rm(directory, { recursive: true })
+    await rm(dirname(file), { recursive: true })
   }
 }

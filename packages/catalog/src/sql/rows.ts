@@ -66,6 +66,8 @@ export function toBackup(row: BackupRow): Backup {
     kind: row.kind,
     status: row.status,
     parentId: row.parent_id,
+    database: null,
+    groupId: null,
     compression: row.compression,
     encryption: row.encryption,
     storage: row.storage,

@@ -38,6 +38,34 @@ export const VerificationLevelSchema = Type.Union([
   Type.Literal('restore'),
 ])
 export const BackupModeSchema = Type.Union([Type.Literal('full'), Type.Literal('snapshot')])
+export const CountingSchema = Type.Union(
+  [Type.Literal('exact'), Type.Literal('estimate'), Type.Literal('off')],
+  { description: 'How rows are counted at the moment of the dump; `exact` also digests their contents' },
+)
+export const GlobalsSchema = Type.Union(
+  [Type.Literal('with-passwords'), Type.Literal('without-passwords'), Type.Literal('none')],
+  { description: 'Whether roles and other things of the whole server are stored beside the dump' },
+)
+export const FormatSchema = Type.String({
+  pattern: '^[a-z][a-z0-9-]{0,31}$',
+  description: 'A format of the engine, such as `custom`, `plain`, `directory` or `tar` for PostgreSQL',
+})
+const PATTERNS = Type.Array(Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]+$' }), {
+  maxItems: 200,
+})
+export const FilterSchema = Type.Object(
+  { include: Type.Optional(PATTERNS), exclude: Type.Optional(PATTERNS) },
+  {
+    additionalProperties: false,
+    description: 'Names, in which `*` and `?` stand for any letters',
+  },
+)
+export const DatabaseNameSchema = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^[^\\u0000]+$',
+  description: 'A database of a target that names a server',
+})
 export const BackupKindSchema = Type.Union([
   Type.Literal('manual'),
   Type.Literal('scheduled'),
@@ -63,7 +91,11 @@ export const BackupBody = Type.Object(
     name: Type.Optional(NameSchema),
     mode: Type.Optional(BackupModeSchema),
     kind: Type.Optional(BackupKindSchema),
-    format: Type.Optional(Type.Literal('sqlite')),
+    database: Type.Optional(DatabaseNameSchema),
+    format: Type.Optional(FormatSchema),
+    counting: Type.Optional(CountingSchema),
+    globals: Type.Optional(GlobalsSchema),
+    filter: Type.Optional(FilterSchema),
     compression: Type.Optional(CompressionSchema),
     include: Type.Optional(IncludeSchema),
     storage: Type.Optional(NameSchema),
@@ -76,7 +108,10 @@ export const BackupBody = Type.Object(
 )
 export type BackupBody = Static<typeof BackupBody>
 
-const IntoTarget = Type.Object({ target: NameSchema }, { additionalProperties: false })
+const IntoTarget = Type.Object(
+  { target: NameSchema, database: Type.Optional(DatabaseNameSchema) },
+  { additionalProperties: false },
+)
 const IntoUrl = Type.Object(
   { url: Type.String({ minLength: 1, maxLength: 8192 }) },
   { additionalProperties: false },
@@ -86,6 +121,9 @@ const restoreOptions = {
   dryRun: Type.Optional(Type.Boolean({ default: true })),
   confirm: Type.Optional(Type.String({ maxLength: LONGEST_PATH })),
   overwrite: Type.Optional(Type.Boolean({ default: false })),
+  keepOwners: Type.Optional(
+    Type.Boolean({ default: true, description: 'false: restored objects belong to whoever restores them' }),
+  ),
   filesInto: Type.Optional(PathSchema),
 }
 

@@ -12,6 +12,22 @@ export type BackupStatus =
 export type BackupMode = 'full' | 'snapshot'
 export type BackupKind = 'manual' | 'scheduled' | 'pre-migration' | 'pre-restore'
 
+/**
+ * `exact`: rows counted, and contents digested where the engine can, at the moment of the dump. `estimate`: what the
+ * engine's statistics say. `off`: nothing.
+ */
+export type Counting = 'exact' | 'estimate' | 'off'
+
+/** Roles and other things of the server, not of one database: with their passwords' hashes, without, or not at all. */
+export type GlobalsChoice = 'with-passwords' | 'without-passwords' | 'none'
+
+/** Parts of a database by name: schemas, or tables as `schema.table`; `*` and `?` stand for any letters. */
+export interface DumpFilter {
+  /** Empty: all of them. */
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+}
+
 /** The only legal changes of a backup's status; the catalog refuses every other. */
 export const BACKUP_TRANSITIONS = {
   pending: ['in_progress', 'failed'],
@@ -38,6 +54,7 @@ export interface BackupFacts {
   readonly storedBytes: number
   readonly recordCount: number
   readonly rowCounts: Readonly<Record<string, number>>
+  readonly counting: Counting
   readonly fileCount: number
   readonly serverVersion: string
   readonly toolVersion: string
@@ -62,6 +79,10 @@ export interface Backup {
   readonly kind: BackupKind
   readonly status: BackupStatus
   readonly parentId: string | null
+  /** Of a target that names a server: which of its databases this is; null otherwise. */
+  readonly database: string | null
+  /** The operation on the server of which this is a part; null otherwise. */
+  readonly groupId: string | null
   readonly compression: Compression
   readonly encryption: 'none'
   readonly storage: string

@@ -20,8 +20,16 @@ const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' })
 const Codec = Type.Union([Type.Literal('zstd'), Type.Literal('gzip'), Type.Literal('none')])
 const Level = Type.Union([Type.Literal('checksum'), Type.Literal('structure'), Type.Literal('restore')])
 
+const Counting = Type.Union([Type.Literal('exact'), Type.Literal('estimate'), Type.Literal('off')])
+
 const Artifact = Type.Object({
-  role: Type.Union([Type.Literal('data'), Type.Literal('files')]),
+  role: Type.Union([
+    Type.Literal('data'),
+    Type.Literal('files'),
+    Type.Literal('settings'),
+    Type.Literal('contents'),
+    Type.Literal('globals'),
+  ]),
   name: Type.String({ pattern: ARTIFACT_NAME_PATTERN }),
   codec: Codec,
   cipher: Type.Literal('none'),
@@ -38,6 +46,8 @@ const Facts = {
   storedBytes: Count,
   recordCount: Count,
   rowCounts: Type.Record(Type.String(), Count),
+  // left out by the first release, which always counted exactly
+  counting: Type.Optional(Counting),
   fileCount: Count,
   serverVersion: Text,
   toolVersion: Text,
@@ -76,6 +86,9 @@ export const ManifestSchema = Type.Object({
   target: Name,
   engine: Word,
   parentId: orNull(Id),
+  // left out by the first release, which knew no servers
+  database: Type.Optional(orNull(Text)),
+  groupId: Type.Optional(orNull(Id)),
   catalogId: Text,
   storageId: Text,
   ...Request,
@@ -85,6 +98,6 @@ export const ManifestSchema = Type.Object({
   ...Facts,
   verification: Type.Object({ level: Level, valid: Type.Boolean(), message: Text, at: Moment }),
   include: Type.Array(Type.Object({ directory: Text, as: Text })),
-  artifacts: Type.Array(Artifact, { minItems: 1, maxItems: 2 }),
+  artifacts: Type.Array(Artifact, { minItems: 1, maxItems: 5 }),
   signature: Type.Object({ keyId: Text, algorithm: Type.Literal('ed25519'), value: Text }),
 })

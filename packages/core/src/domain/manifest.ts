@@ -1,9 +1,11 @@
+import type { Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { AppError } from '../errors.ts'
 import type { ManifestSigner } from '../ports/seal.ts'
 import type { BackupFacts, BackupKind, BackupMode, Verification } from './backup.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { ManifestSchema } from './manifest-schema.ts'
+import type { ArtifactRole } from './object-keys.ts'
 import type { Compression } from './target.ts'
 
 /** Larger manifests are refused unread. */
@@ -12,7 +14,7 @@ const FORMAT_VERSION = 1
 
 /** One stored object of a backup. */
 export interface Artifact {
-  readonly role: 'data' | 'files'
+  readonly role: ArtifactRole
   /** Name of the object in the backup's folder. */
   readonly name: string
   readonly codec: Compression
@@ -42,6 +44,8 @@ export interface UnsignedManifest extends BackupFacts {
   readonly mode: BackupMode
   readonly kind: BackupKind
   readonly parentId: string | null
+  readonly database: string | null
+  readonly groupId: string | null
   readonly catalogId: string
   readonly storageId: string
   readonly environment: string | null
@@ -73,6 +77,10 @@ export interface ExpectedManifest {
 }
 
 const validator = Compile(ManifestSchema)
+type WrittenManifest = Static<typeof ManifestSchema>
+
+/** What manifests of the first release do not say. */
+const EARLIER = { counting: 'exact', database: null, groupId: null } as const
 
 /** The bytes to store: pretty-printed UTF-8. Throws MANIFEST_INVALID for what {@link parseManifest} would refuse. */
 export function signManifest(unsigned: UnsignedManifest, signer: ManifestSigner): Uint8Array {
@@ -102,7 +110,7 @@ export function parseManifest(
   if (expected && (value.id !== expected.id || value.target !== expected.target)) {
     throw invalid(`it is of backup ${value.id} of ${value.target}, not of the backup in whose folder it lies`)
   }
-  return value
+  return { ...EARLIER, ...value }
 }
 
 function parseJson(bytes: Uint8Array): { readonly text: string; readonly value: unknown } {
@@ -137,7 +145,7 @@ function firstFault(value: unknown): string {
   return `its field ${path === '' ? '(top)' : path.slice(0, 100)} is missing or not as it must be`
 }
 
-function requireArtifacts(artifacts: readonly Artifact[]): void {
+function requireArtifacts(artifacts: readonly Pick<Artifact, 'role' | 'name'>[]): void {
   const roles = new Set(artifacts.map((artifact) => artifact.role))
   if (roles.size !== artifacts.length || !roles.has('data'))
     throw invalid('it needs one artifact of each role')
@@ -158,7 +166,7 @@ function requireLayout(text: string, value: object): void {
   if (text !== layOut(value)) throw invalid('its layout is not the one in which manifests are written')
 }
 
-function requireSignature(value: Manifest, signer: ManifestSigner): void {
+function requireSignature(value: WrittenManifest, signer: ManifestSigner): void {
   const { keyId, value: signature } = value.signature
   if (isExactBase64(signature) && signer.verify(keyId, signedBytes(value), signature)) return
   const other = keyId !== signer.keyId
@@ -173,7 +181,7 @@ function requireSignature(value: Manifest, signer: ManifestSigner): void {
   )
 }
 
-function signedBytes(manifest: UnsignedManifest): Uint8Array {
+function signedBytes(manifest: object): Uint8Array {
   const { signature: _, ...rest } = { signature: null, ...manifest }
   return Buffer.from(canonicalJson(rest))
 }

@@ -33,18 +33,23 @@ export function stateKey(target: string, id: string): string {
   return `${backupPrefix(target, id)}state.json`
 }
 
+/** Small artifacts beside a dump: what the database is set to, what is in it, and what belongs to its server. */
+export type AttachmentRole = 'settings' | 'contents' | 'globals'
+export type ArtifactRole = 'data' | 'files' | AttachmentRole
+
 /** What names of artifacts look like. */
-export const ARTIFACT_NAME_PATTERN = '^(data|files)-[0-9]{1,16}\\.[a-z0-9]+(\\.[a-z0-9]+)*$'
+export const ARTIFACT_NAME_PATTERN =
+  '^(data|files|settings|contents|globals)-[0-9]{1,16}\\.[a-z0-9]+(\\.[a-z0-9]+)*$'
 const ARTIFACT_NAME = new RegExp(ARTIFACT_NAME_PATTERN)
 
 /** Object name of an artifact: `data-41.sqlite.zst`. The fence keeps two workers from writing the same object. */
 export function artifactName(
-  role: 'data' | 'files',
+  role: ArtifactRole,
   fence: number,
-  format: string,
+  extension: string,
   codec: Compression,
 ): string {
-  const name = `${role}-${fence}.${format}${EXTENSION[codec]}`
+  const name = `${role}-${fence}.${extension}${EXTENSION[codec]}`
   if (!ARTIFACT_NAME.test(name)) throw new AppError('INVALID_REQUEST', 'not the name of an artifact')
   return name
 }

@@ -1,5 +1,5 @@
 import type { Failure } from '../errors.ts'
-import type { BackupKind, BackupMode } from './backup.ts'
+import type { BackupKind, BackupMode, Counting, DumpFilter, GlobalsChoice } from './backup.ts'
 import type { Compression, VerificationLevel } from './target.ts'
 
 export type OperationType = 'backup' | 'restore' | 'verify' | 'retention'
@@ -27,6 +27,9 @@ export interface Progress {
   readonly percent?: number
   readonly bytes: number
   readonly totalBytes?: number
+  /** Tables and the like, where the engine counts them. */
+  readonly objects?: number
+  readonly totalObjects?: number
 }
 
 /** A backup as asked for, every default filled in. */
@@ -36,6 +39,14 @@ export interface BackupRequest {
   readonly name: string | null
   readonly mode: BackupMode
   readonly kind: BackupKind
+  /** Of a target that names a server: the database; null there means all of them, as one group. */
+  readonly database: string | null
+  /** The operation of the group to which this belongs. */
+  readonly groupId: string | null
+  readonly format: string
+  readonly counting: Counting
+  readonly globals: GlobalsChoice
+  readonly filter: DumpFilter | null
   readonly compression: Compression
   readonly include: readonly string[]
   readonly storage: string
@@ -47,7 +58,7 @@ export interface BackupRequest {
 
 /** Where a restore goes: a registered target, or a URL that is sealed with the operation. */
 export type RestoreDestination =
-  | { readonly target: string }
+  | { readonly target: string; readonly database: string | null }
   | { readonly sealedUrl: string; readonly displayUrl: string }
 
 /** A restore as asked for. `confirm` must equal the destination's name where data exists. */
@@ -58,6 +69,7 @@ export interface RestoreRequest {
   readonly dryRun: boolean
   readonly confirm: string | null
   readonly overwrite: boolean
+  readonly keepOwners: boolean
   /** Directory (absolute) that receives the included directories; null: see docs/restore.md. */
   readonly filesInto: string | null
 }

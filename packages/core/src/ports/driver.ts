@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
-import type { BackupMode } from '../domain/backup.ts'
+import type { BackupMode, Counting, DumpFilter, GlobalsChoice } from '../domain/backup.ts'
+import type { AttachmentRole } from '../domain/object-keys.ts'
+import type { Progress } from '../domain/operation.ts'
 
 /** What `inspect` finds; the cheapest proof that network, path and credentials work. */
 export interface DatabaseInfo {
@@ -16,31 +18,64 @@ export interface DatabaseInfo {
 
 /** Where a dump goes. A driver uses one of the two, once. */
 export interface DumpSink {
-  /** For tools that print: bytes flow on to compression as they come. The format names the object. */
-  stream(format: string): Writable
+  /** For tools that print: bytes flow on to compression as they come. The driver ends it. */
+  stream(): Writable
   /** For engines that need a file: a path in scratch space (not existing yet) that the driver fills. */
   file(): string
 }
 
 export interface DumpRequest {
+  /** Tags what works for this operation on the server, so that leftovers of a lost worker can be ended. */
+  readonly operationId: string
   readonly mode: BackupMode
+  /** Name of one of the factory's formats. */
+  readonly format: string
+  readonly counting: Counting
+  readonly globals: GlobalsChoice
+  /** Null: everything. */
+  readonly filter: DumpFilter | null
   readonly sink: DumpSink
-  readonly onProgress: (bytes: number, totalBytes: number | undefined) => void
+  /** Private directory, empty, gone afterwards: for what a driver must lay down before it can stream. */
+  readonly scratchDir: string
+  readonly onProgress: (progress: Progress) => void
+}
+
+/** A small text that belongs to a dump and may hold what a manifest must not, such as settings. */
+export interface Attachment {
+  readonly role: AttachmentRole
+  /** Extension of its object: `sql` or `json`. */
+  readonly format: string
+  readonly content: string
 }
 
 /** What is true of a dump that `dump` called complete. Counts come from the source at the pinned moment. */
 export interface DumpSummary {
-  /** Extension and name of the format, e.g. `sqlite`. */
-  readonly format: string
   readonly sizeBytes: number
   /** SHA-256 (hex) of the dump's bytes as they left the source. */
   readonly sha256: string
+  /** By table; empty if counting is off. */
   readonly rowCounts: Readonly<Record<string, number>>
+  /** What was counted in the end, which may be less than was asked for: then a warning says why. */
+  readonly counting: Counting
   readonly serverVersion: string
   readonly toolVersion: string
   readonly consistentAt: string
   readonly details: Readonly<Record<string, string | number | boolean>>
   readonly warnings: readonly string[]
+  readonly attachments: readonly Attachment[]
+}
+
+/** What is known of a stored dump when it is checked or restored. */
+export interface DumpDescription {
+  readonly mode: BackupMode
+  readonly format: string
+  readonly sizeBytes: number
+  readonly counting: Counting
+  readonly rowCounts: Readonly<Record<string, number>>
+  readonly serverVersion: string
+  readonly toolVersion: string
+  readonly details: Readonly<Record<string, string | number | boolean>>
+  readonly attachments: readonly Attachment[]
 }
 
 /** `structure`: what the engine checks quickly. `full`: everything it can check, with rows counted. */
@@ -50,8 +85,20 @@ export interface CheckReport {
   readonly valid: boolean
   /** In words for an operator; says what is wrong if it is not valid. */
   readonly message: string
-  /** Filled by `full`. */
+  /** Filled by `full`, unless nothing was counted in the source. */
   readonly rowCounts: Readonly<Record<string, number>> | null
+}
+
+/** A plain dump that lies in a file, and how deeply to look at it. */
+export interface CheckRequest {
+  /** Names scratch data, so that a second run finds what the first one left. */
+  readonly operationId: string
+  readonly file: string
+  readonly depth: CheckDepth
+  readonly dump: DumpDescription
+  /** URL of a server on which a scratch database may be made for `full`; null if none is known. */
+  readonly scratchUrl: string | null
+  readonly onProgress: (progress: Progress) => void
 }
 
 /** What is at the destination of a restore now, and what restoring would need. */
@@ -81,13 +128,29 @@ export interface SwapResult {
   readonly warnings: readonly string[]
 }
 
+/** What a restore may change about what it restores. */
+export interface RestoreOptions {
+  /** Objects keep their owners and privileges; if not, all belong to whoever restores. */
+  readonly keepOwners: boolean
+}
+
 export interface StageRequest {
   /** Names temporary data, so that a second run finds what the first one left. */
   readonly operationId: string
-  readonly mode: BackupMode
-  readonly format: string
-  readonly sizeBytes: number
-  readonly onProgress: (bytes: number) => void
+  readonly dump: DumpDescription
+  readonly options: RestoreOptions
+  /** Private directory, empty, gone after staging: for what must lie in a file before it can be loaded. */
+  readonly scratchDir: string
+  readonly onProgress: (progress: Progress) => void
+}
+
+/** What a restore of one dump would need at a destination, all of it found there. */
+export interface RestoreNeeds {
+  /** Space that the restored database will take beside what is there, as well as it can be known. */
+  readonly bytesNeeded: number
+  /** In words: privileges and settings that the restore makes use of. */
+  readonly privileges: readonly string[]
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -109,6 +172,12 @@ export interface DatabaseDriver {
 
   /** Looks at the destination without changing it. */
   inspectDestination(signal: AbortSignal): Promise<DestinationReport>
+
+  /**
+   * Finds out, without changing anything, whether a dump can be restored here. Rejects naming what is missing
+   * (RESTORE_NOT_POSSIBLE: roles, extensions, privileges, versions) and what to do.
+   */
+  preflight(dump: DumpDescription, options: RestoreOptions, signal: AbortSignal): Promise<RestoreNeeds>
 
   /**
    * Brings `source` (a plain dump) next to the destination and checks it there. The destination is untouched.
@@ -133,6 +202,15 @@ export interface DatabaseDriver {
 
   /** Removes what a swap replaced, for good. Idempotent. */
   removeReplaced(ticket: ReplacedTicket): Promise<void>
+
+  /**
+   * Removes staged and scratch data of operations that are over, which nobody came back to remove. Returns where
+   * it lay, safe to show.
+   */
+  removeLeftovers(
+    isOver: (operationId: string) => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>
 }
 
 /** What a driver may use of the process it runs in. */
@@ -144,9 +222,33 @@ export interface DriverContext {
   readonly now: () => number
 }
 
+/** A format in which an engine's dumps are stored. */
+export interface DumpFormat {
+  readonly name: string
+  /** Of the object's name, without the dot. */
+  readonly extension: string
+  /** Flows out as it is read; if not, the database must fit into temporary space first. */
+  readonly streams: boolean
+}
+
+/** Engines whose servers hold many databases: a URL without a database names the server. */
+export interface ServerSupport {
+  isServer(url: string): boolean
+  /** The URL of one database of a server. Throws INVALID_CONNECTION for what is no name of a database. */
+  urlOf(serverUrl: string, database: string): string
+  /** The databases that can be backed up, without templates and without what restores and drills made. */
+  databases(serverUrl: string, context: DriverContext, signal: AbortSignal): Promise<readonly string[]>
+}
+
 /** How an engine is plugged in: the registry holds one per engine folder. */
 export interface DriverFactory {
   readonly engine: string
+  /** The first one is the default. */
+  readonly formats: readonly [DumpFormat, ...DumpFormat[]]
+  /** What a backup may ask for beyond a format; anything else is refused before it is accepted. */
+  readonly supports: { readonly globals: boolean; readonly filter: boolean; readonly snapshot: boolean }
+  /** Null for engines without servers. */
+  readonly servers: ServerSupport | null
   /** URL schemes without the colon, e.g. `sqlite`. */
   readonly schemes: readonly string[]
   /** Throws INVALID_CONNECTION naming the bad part, never its secrets. */
@@ -154,16 +256,10 @@ export interface DriverFactory {
   /** The URL without secrets. Throws INVALID_CONNECTION like {@link create}. */
   displayUrl(url: string): string
   /**
-   * Checks a plain dump lying in `file`; needs no target, since a backup outlives its target.
+   * Checks a plain dump; needs no target, since a backup outlives its target.
    * A bad dump is a report that says so; throws only if it could not check.
    */
-  check(
-    file: string,
-    format: string,
-    depth: CheckDepth,
-    context: DriverContext,
-    signal: AbortSignal,
-  ): Promise<CheckReport>
+  check(request: CheckRequest, context: DriverContext, signal: AbortSignal): Promise<CheckReport>
   /** A lock key from the URL alone, without connecting; `inspect` may find a stronger one. */
   lockKeyOf(url: string): Promise<string>
   /** Releases what all drivers of this engine share, e.g. helper processes kept warm. */

@@ -8,18 +8,21 @@ import { uuidv7 } from '../domain/uuid.ts'
 import { AppError } from '../errors.ts'
 import type { Catalog, NewOperation } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { DriverRegistry } from '../ports/driver.ts'
+import type { DriverFactory, DriverRegistry } from '../ports/driver.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { JobQueue, OperationEvents } from '../ports/queue.ts'
 import type { Seal } from '../ports/seal.ts'
 import type { StorageRegistry } from '../ports/work.ts'
+
+/** What an engine can do: enough to judge a request by. */
+export type EngineFacts = Pick<DriverFactory, 'engine' | 'formats' | 'supports' | 'servers'>
 
 /** What every request for work needs. */
 export interface AcceptDeps {
   readonly catalog: Pick<Catalog, 'targets' | 'backups' | 'operations' | 'replaced'>
   readonly clock: Clock
   readonly seal: Seal
-  readonly drivers: Pick<DriverRegistry, 'forUrl'>
+  readonly drivers: Pick<DriverRegistry, 'forUrl'> & { byEngine(engine: string): EngineFacts }
   readonly storages: Pick<StorageRegistry, 'names'>
 }
 
@@ -43,7 +46,8 @@ export const TARGET_URL_PURPOSE = 'target-url'
 /** Records a backup of one target. Defaults come from the target's options, then from ours. */
 export async function acceptBackup(deps: AcceptDeps, body: BackupBody, caller: Caller): Promise<Accepted> {
   const target = await deps.catalog.targets.get(body.target)
-  const request = toBackupRequest(body, target)
+  const factory = deps.drivers.byEngine(target.engine)
+  const request = toBackupRequest(body, target, factory)
   requireStorage(deps, request.storage)
   // a backup before a migration must show the writes made before it was asked for: an equal one under way may not
   const mayCoalesce = request.kind === 'manual' || request.kind === 'scheduled'
@@ -73,6 +77,7 @@ export async function acceptRestore(
     dryRun: body.dryRun ?? true,
     confirm: body.confirm ?? null,
     overwrite: body.overwrite ?? false,
+    keepOwners: body.keepOwners ?? true,
     filesInto: body.filesInto ?? null,
   } as const
   const target = 'target' in into ? into.target : null
@@ -190,8 +195,19 @@ function digestOf(value: object): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex')
 }
 
-function toBackupRequest(body: BackupBody, target: Target): BackupRequest {
+function toBackupRequest(body: BackupBody, target: Target, factory: EngineFacts): BackupRequest {
   const mode = body.mode ?? 'full'
+  const { options } = target
+  const filter = body.filter ?? options.filter
+  const request = {
+    database: databaseOf(body, target, factory),
+    groupId: null,
+    format: body.format ?? options.format ?? factory.formats[0].name,
+    counting: body.counting ?? options.counting ?? 'exact',
+    globals: body.globals ?? options.globals ?? 'none',
+    filter: filter === undefined ? null : { include: filter.include ?? [], exclude: filter.exclude ?? [] },
+  } as const
+  requireSupported(factory, { ...request, mode })
   if (mode === 'snapshot' && body.compression !== undefined && body.compression !== 'none') {
     throw new AppError(
       'INVALID_REQUEST',
@@ -202,6 +218,7 @@ function toBackupRequest(body: BackupBody, target: Target): BackupRequest {
     )
   }
   return {
+    ...request,
     type: 'backup',
     target: target.name,
     name: body.name === undefined ? null : requireName('name', body.name),
@@ -217,6 +234,35 @@ function toBackupRequest(body: BackupBody, target: Target): BackupRequest {
   }
 }
 
+function databaseOf(body: BackupBody, target: Target, factory: EngineFacts): string | null {
+  if (body.database === undefined) return null
+  if (factory.servers?.isServer(target.displayUrl)) return body.database
+  throw new AppError('INVALID_REQUEST', `target ${target.name} names one database, not a server with many`, {
+    hint: "leave out 'database'",
+  })
+}
+
+/** What an engine cannot do is refused when it is asked for, not when the database is read. */
+function requireSupported(
+  { engine, formats, supports }: EngineFacts,
+  asked: Pick<BackupRequest, 'mode' | 'format' | 'globals' | 'filter'>,
+): void {
+  if (!formats.some((format) => format.name === asked.format)) {
+    throw new AppError('INVALID_REQUEST', `${engine} backups have no format ${asked.format}`, {
+      hint: `choose one of: ${formats.map((format) => format.name).join(', ')}`,
+    })
+  }
+  const refused = [
+    asked.mode === 'snapshot' && !supports.snapshot ? "mode 'snapshot'" : null,
+    asked.globals !== 'none' && !supports.globals ? "'globals'" : null,
+    asked.filter !== null && !supports.filter ? "'filter'" : null,
+  ].find((what) => what !== null)
+  if (refused === undefined) return
+  throw new AppError('INVALID_REQUEST', `backups of ${engine} do not know ${refused}`, {
+    hint: `leave it out of the request, or of the options of the target`,
+  })
+}
+
 function requireStorage({ storages }: AcceptDeps, name: string): void {
   if (storages.names.includes(name)) return
   throw new AppError('INVALID_REQUEST', `no storage is called ${name}`, {
@@ -230,7 +276,7 @@ async function destinationOf(
 ): Promise<{ readonly into: RestoreDestination; readonly lockKey: string }> {
   if ('target' in into) {
     const target = await deps.catalog.targets.get(into.target)
-    return { into: { target: target.name }, lockKey: target.lockKey }
+    return { into: { target: target.name, database: into.database ?? null }, lockKey: target.lockKey }
   }
   const factory = deps.drivers.forUrl(into.url)
   const displayUrl = factory.displayUrl(into.url)

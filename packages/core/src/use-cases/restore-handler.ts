@@ -16,12 +16,15 @@ import { driverOfDestination } from './target-driver.ts'
 /** So often a swap that was interrupted by a crash is tried again before a person has to look. */
 const SWAP_ATTEMPTS = 10
 
+/** What requests did not say that were recorded by the first release. */
+const EARLIER = { keepOwners: true } as const
+
 /** Carries out restores and their undoing. */
 export function restoreHandler(deps: WorkDeps): OperationHandler {
   return {
     async run(context) {
       const { request } = context.operation
-      if (request.type === 'restore') return runRestore(deps, request, context)
+      if (request.type === 'restore') return runRestore(deps, { ...EARLIER, ...request }, context)
       if (request.type === 'undo') return runUndo(deps, request, context)
       throw new AppError('INVALID_REQUEST', `a restore cannot carry out a ${request.type}`)
     },

@@ -121,7 +121,7 @@ export function factsOf(manifest: UnsignedManifest) {
     durationMs,
     engineDetails,
   } = manifest
-  const counts = { recordCount, rowCounts, fileCount }
+  const counts = { recordCount, rowCounts, counting: manifest.counting, fileCount }
   const times = { completedAt, consistentAt, durationMs }
   const versions = { serverVersion, toolVersion }
   const facts = {
@@ -133,9 +133,19 @@ export function factsOf(manifest: UnsignedManifest) {
   return { facts, verification: manifest.verification }
 }
 
+/** What requests did not say that were recorded before there were servers with many databases. */
+const EARLIER = {
+  database: null,
+  groupId: null,
+  format: 'sqlite',
+  counting: 'exact',
+  globals: 'none',
+  filter: null,
+} as const
+
 function backupRequestOf(context: OperationContext): BackupRequest {
   const { request } = context.operation
-  if (request.type === 'backup') return request
+  if (request.type === 'backup') return { ...EARLIER, ...request }
   throw new AppError('INVALID_REQUEST', `a backup cannot carry out a ${request.type}`)
 }
 

@@ -3,10 +3,10 @@ import type { Backup } from '../domain/backup.ts'
 import { isUsable } from '../domain/backup.ts'
 import type { Manifest } from '../domain/manifest.ts'
 import { backupPrefix } from '../domain/object-keys.ts'
-import type { RestoreRequest } from '../domain/operation.ts'
+import type { Progress, RestoreRequest } from '../domain/operation.ts'
 import { AppError, throwIfAborted } from '../errors.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
-import type { DatabaseDriver, DestinationReport } from '../ports/driver.ts'
+import type { DatabaseDriver, DestinationReport, DumpDescription, RestoreNeeds } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
@@ -17,7 +17,8 @@ import { planFiles, stageFiles } from './restore-files.ts'
 import type { SwapJournal } from './restore-journal.ts'
 import { beginSwap, readJournal, resumeSwap } from './restore-journal.ts'
 import { verifyStored } from './run-verify.ts'
-import { dataArtifact, openPlain, readManifest } from './stored-backup.ts'
+import { withScratch } from './scratch.ts'
+import { dataArtifact, describeDump, openPlain, readManifest } from './stored-backup.ts'
 import { driverOfDestination } from './target-driver.ts'
 
 interface Restoring {
@@ -32,6 +33,8 @@ interface Restoring {
   /** What `confirm` must repeat. */
   readonly destinationName: string
   readonly destination: DestinationReport
+  readonly dump: DumpDescription
+  readonly needs: RestoreNeeds
   readonly files: FilesPlan
 }
 
@@ -104,13 +107,15 @@ async function prepare(
   }
   const destination = await driver.inspectDestination(context.signal)
   await requireForeign(deps, storage, backup, destination)
+  const dump = await describeDump(storage, manifest, context.signal)
+  const needs = await driver.preflight(dump, { keepOwners: request.keepOwners }, context.signal)
   const isOwnTarget = 'target' in request.into && request.into.target === backup.target
   const files = await planFiles({ ...deps, storage }, manifest, destination, {
     filesInto: request.filesInto,
     isOwnTarget,
   })
   const parts = { deps, context, request, backup, storage, manifest, driver, sealedUrl, destination, files }
-  return { ...parts, destinationName: name }
+  return { ...parts, dump, needs, destinationName: name }
 }
 
 /** A database that was put over our keys, catalog or backups would be the last thing that was restored. */
@@ -142,16 +147,19 @@ function requireConsent({ request, destination, destinationName, files }: Restor
 async function stage(restoring: Restoring): Promise<SwapJournal> {
   const { deps, context, manifest, storage, driver, request } = restoring
   const data = dataArtifact(manifest)
-  const ticket = await driver.stage(
-    {
-      operationId: context.operation.id,
-      mode: manifest.mode,
-      format: manifest.format,
-      sizeBytes: data.sizeBytes,
-      onProgress: (bytes) => context.report('staging', percentOf(bytes, data.sizeBytes)),
-    },
-    await openPlain(storage, manifest, data, context.signal),
-    context.signal,
+  const owner = { operationId: context.operation.id, fence: context.held.fence }
+  const ticket = await withScratch(deps.driverContext.scratchDir, owner, async (scratchDir) =>
+    driver.stage(
+      {
+        operationId: context.operation.id,
+        dump: restoring.dump,
+        options: { keepOwners: request.keepOwners },
+        scratchDir,
+        onProgress: (progress) => context.report('staging', percentOf(progress, data.sizeBytes)),
+      },
+      await openPlain(storage, manifest, data, context.signal),
+      context.signal,
+    ),
   )
   const files = await stageFiles(restoring.files, {
     storage,
@@ -182,7 +190,7 @@ async function stage(restoring: Restoring): Promise<SwapJournal> {
 
 /** Everything that can be checked without changing anything, and what a real run would do and ask for. */
 async function reportDryRun(restoring: Restoring): Promise<OperationEnd> {
-  const { deps, storage, manifest, context, destination, destinationName, files } = restoring
+  const { deps, storage, manifest, context, destination, needs, destinationName, files } = restoring
   const verified = await verifyStored(deps, storage, manifest, 'structure', context)
   const replaces = [
     ...(destination.occupied ? [destination.location] : []),
@@ -196,20 +204,19 @@ async function reportDryRun(restoring: Restoring): Promise<OperationEnd> {
     destination: destination.location,
     replaces,
     requires,
+    needs: { bytes: needs.bytesNeeded, privileges: needs.privileges },
     recordsToRestore: manifest.recordCount,
     filesToRestore: manifest.fileCount,
     bytesToRestore: manifest.sizeBytes,
     consistentAt: manifest.consistentAt,
     verified,
-    warnings: destination.warnings,
+    warnings: [...destination.warnings, ...needs.warnings],
   }
   return { state: 'completed', result, failure: null, backup: null, replaced: null, undone: null }
 }
 
-function percentOf(bytes: number, totalBytes: number) {
-  return {
-    bytes,
-    totalBytes,
-    percent: totalBytes === 0 ? 100 : Math.min(100, Math.floor((bytes / totalBytes) * 100)),
-  }
+function percentOf(progress: Progress, dumpBytes: number): Progress {
+  const totalBytes = progress.totalBytes ?? dumpBytes
+  const percent = totalBytes === 0 ? 100 : Math.min(100, Math.floor((progress.bytes / totalBytes) * 100))
+  return { ...progress, totalBytes, percent }
 }

@@ -3,19 +3,21 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Verification } from '../domain/backup.ts'
 import type { Artifact } from '../domain/manifest.ts'
+import type { Progress } from '../domain/operation.ts'
 import type { VerificationLevel } from '../domain/target.ts'
 import type { ErrorCode, Failure } from '../errors.ts'
 import { AppError } from '../errors.ts'
 import { prove } from '../pipeline/prove.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
 import { isoNow } from '../ports/clock.ts'
-import type { DriverFactory } from '../ports/driver.ts'
+import type { CheckRequest, DriverFactory, DumpDescription } from '../ports/driver.ts'
 import type { OperationContext, OperationHandler } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { requireScratchSpace, withScratch } from './scratch.ts'
 import type { StoredDump } from './stored-backup.ts'
-import { artifactKeyOf, dataArtifact, openPlain, readManifest } from './stored-backup.ts'
+import { artifactKeyOf, dataArtifact, describeDump, openPlain, readManifest } from './stored-backup.ts'
+import { scratchUrlOf } from './target-driver.ts'
 
 /** Failures that say something about the backup; any other says that it could not be looked at. */
 const DAMAGE: readonly ErrorCode[] = [
@@ -61,6 +63,7 @@ export function damageBy(failure: Failure, level: VerificationLevel, at: string)
   return DAMAGE.includes(failure.code) ? { level, valid: false, message: failure.detail, at } : null
 }
 
+type VerifyDeps = Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'driverContext'>
 type ScratchOwner = Pick<OperationContext, 'operation' | 'held' | 'signal' | 'report'>
 
 /**
@@ -68,7 +71,7 @@ type ScratchOwner = Pick<OperationContext, 'operation' | 'held' | 'signal' | 're
  * Rejects with ARTIFACT_CORRUPT or VERIFICATION_FAILED.
  */
 export async function verifyStored(
-  deps: Pick<WorkDeps, 'drivers' | 'driverContext'>,
+  deps: VerifyDeps,
   storage: Storage,
   manifest: StoredDump,
   level: VerificationLevel,
@@ -87,33 +90,43 @@ export async function verifyStored(
   const owner = { operationId: context.operation.id, fence: context.held.fence }
   return withScratch(driverContext.scratchDir, owner, async (directory) => {
     await requireScratchSpace(directory, data.sizeBytes)
+    const dump = await describeDump(storage, manifest, context.signal)
     const file = join(directory, 'drill')
     await pipeline(
       await openPlain(storage, manifest, data, context.signal),
       createWriteStream(file, { mode: 0o600, flags: 'wx' }),
       { signal: context.signal },
     )
-    return checkDump(deps, manifest, file, level, context.signal)
+    const scratchUrl = level === 'restore' ? await scratchUrlOf(deps, manifest) : null
+    const what = { engine: manifest.engine, dump, file, scratchUrl, operationId: context.operation.id }
+    return checkDump(deps, what, level, context)
   })
+}
+
+interface CheckedDump extends Pick<CheckRequest, 'operationId' | 'file' | 'scratchUrl'> {
+  readonly engine: string
+  readonly dump: DumpDescription
 }
 
 /** Checks a plain dump in a file; at level `restore` its rows must be the ones counted in the source. */
 export async function checkDump(
   deps: Pick<WorkDeps, 'drivers' | 'driverContext'>,
-  dump: Pick<StoredDump, 'engine' | 'format' | 'rowCounts'>,
-  file: string,
+  { engine, ...what }: CheckedDump,
   level: Exclude<VerificationLevel, 'checksum'>,
-  signal: AbortSignal,
+  { signal, report: tell }: Pick<OperationContext, 'signal' | 'report'>,
 ): Promise<string> {
-  const factory: DriverFactory = deps.drivers.byEngine(dump.engine)
+  const factory: DriverFactory = deps.drivers.byEngine(engine)
   const depth = level === 'restore' ? 'full' : 'structure'
-  const report = await factory.check(file, dump.format, depth, deps.driverContext, signal)
+  const onProgress = (progress: Progress) => tell('verifying', progress)
+  const report = await factory.check({ ...what, depth, onProgress }, deps.driverContext, signal)
   if (!report.valid) throw new AppError('VERIFICATION_FAILED', report.message)
   if (level === 'structure') return report.message
-  const difference = firstDifference(dump.rowCounts, report.rowCounts ?? {})
+  const { counting, rowCounts } = what.dump
+  if (counting !== 'exact')
+    return `${report.message}; nothing was counted exactly in the source to compare with`
+  const difference = firstDifference(rowCounts, report.rowCounts ?? {})
   if (difference !== null) throw new AppError('VERIFICATION_FAILED', difference)
-  const tables = Object.keys(dump.rowCounts).length
-  return `${report.message}; content and rows of ${tables} tables are those of the source`
+  return `${report.message}; content and rows of ${Object.keys(rowCounts).length} tables are those of the source`
 }
 
 /** The first table whose count differs, in words; null if all are equal. */

@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import type { Backup } from '../domain/backup.ts'
 import type { Artifact, Manifest } from '../domain/manifest.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../domain/manifest.ts'
+import type { AttachmentRole } from '../domain/object-keys.ts'
 import { backupPrefix, manifestKey } from '../domain/object-keys.ts'
 import { AppError, hasCode } from '../errors.ts'
 import { decode } from '../pipeline/decode.ts'
+import type { Attachment, DumpDescription } from '../ports/driver.ts'
 import type { ManifestSigner } from '../ports/seal.ts'
 import type { Storage } from '../ports/storage.ts'
 
@@ -59,8 +61,55 @@ export async function findManifest(
 /** The part of a manifest that says what is stored and what it holds; known before the backup is complete. */
 export type StoredDump = Pick<
   Manifest,
-  'id' | 'target' | 'engine' | 'format' | 'rowCounts' | 'storedBytes' | 'artifacts'
+  | 'id'
+  | 'target'
+  | 'engine'
+  | 'mode'
+  | 'format'
+  | 'sizeBytes'
+  | 'counting'
+  | 'rowCounts'
+  | 'storedBytes'
+  | 'serverVersion'
+  | 'toolVersion'
+  | 'engineDetails'
+  | 'artifacts'
 >
+
+const ATTACHMENT_ROLES = ['settings', 'contents', 'globals'] as const satisfies readonly AttachmentRole[]
+/** Of one attachment: they are texts about a database, not its data. */
+const MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024
+
+/** What a driver must know of a stored dump to check or restore it; its attachments are read, and proven, here. */
+export async function describeDump(
+  storage: Storage,
+  dump: StoredDump,
+  signal: AbortSignal,
+): Promise<DumpDescription> {
+  const { mode, format, sizeBytes, counting, rowCounts, serverVersion, toolVersion } = dump
+  const attachments: Attachment[] = []
+  for (const role of ATTACHMENT_ROLES) {
+    const artifact = dump.artifacts.find((candidate) => candidate.role === role)
+    if (artifact !== undefined)
+      attachments.push(await readAttachment(storage, dump, { ...artifact, role }, signal))
+  }
+  const facts = { mode, format, sizeBytes, counting, rowCounts, serverVersion, toolVersion }
+  return { ...facts, details: dump.engineDetails, attachments }
+}
+
+async function readAttachment(
+  storage: Storage,
+  dump: StoredDump,
+  artifact: Artifact & { readonly role: AttachmentRole },
+  signal: AbortSignal,
+): Promise<Attachment> {
+  if (artifact.sizeBytes > MAX_ATTACHMENT_BYTES) {
+    throw new AppError('MANIFEST_INVALID', `the artifact ${artifact.name} is larger than any of its kind`)
+  }
+  const content = await text(await openPlain(storage, dump, artifact, signal))
+  const format = artifact.name.split('.')[1] ?? ''
+  return { role: artifact.role, format, content }
+}
 
 /** The dump itself. Every manifest has exactly one: its schema says so. */
 export function dataArtifact(manifest: StoredDump): Artifact {

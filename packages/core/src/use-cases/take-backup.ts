@@ -1,10 +1,10 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
-import { PassThrough } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Backup } from '../domain/backup.ts'
 import type { Artifact, UnsignedManifest } from '../domain/manifest.ts'
 import { artifactName, backupPrefix } from '../domain/object-keys.ts'
-import type { BackupRequest } from '../domain/operation.ts'
+import type { BackupRequest, Progress } from '../domain/operation.ts'
 import type { Compression } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
 import type { PlainSource } from '../pipeline/codec.ts'
@@ -13,13 +13,14 @@ import { requireInsideRoots } from '../pipeline/path-policy.ts'
 import { tarDirectories } from '../pipeline/tar-directories.ts'
 import { together } from '../pipeline/together.ts'
 import { isoNow } from '../ports/clock.ts'
-import type { DumpSummary } from '../ports/driver.ts'
+import type { DumpFormat, DumpSummary } from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { ownPlaces, requireNotOwn } from './own-places.ts'
 import { checkDump, proveArtifacts, verifyStored } from './run-verify.ts'
 import { requireScratchSpace, withScratch } from './scratch.ts'
+import { ScratchSink } from './scratch-sink.ts'
 import { shrinkage } from './shrinkage.ts'
 import { driverOfTarget } from './target-driver.ts'
 
@@ -40,62 +41,40 @@ export async function takeBackup(
   context: OperationContext,
 ): Promise<UnsignedManifest> {
   const taking = { deps, storage, backup, request, context }
-  const driver = await driverOfTarget(deps, request.target)
+  const driver = await driverOfTarget(deps, request.target, request.database)
   context.report('inspecting', { bytes: 0 })
   const database = await driver.inspect(context.signal)
   const owner = { operationId: context.operation.id, fence: context.held.fence }
+  const format = formatOf(deps, backup.engine, request.format)
   const { summary, data } = await withScratch(deps.driverContext.scratchDir, owner, async (directory) => {
-    await requireScratchSpace(directory, database.sizeBytes)
+    if (!format.streams) await requireScratchSpace(directory, database.sizeBytes)
     const sink = new ScratchSink(join(directory, 'dump'))
-    const dumping = driver.dump(
-      {
-        mode: request.mode,
-        sink,
-        onProgress: (bytes, totalBytes) => context.report('dumping', progressOf(bytes, totalBytes)),
-      },
-      context.signal,
-    )
-    return storeDump(taking, sink, dumping)
+    const scratchDir = join(directory, 'driver')
+    await mkdir(scratchDir, { mode: 0o700 })
+    const { mode, counting, globals, filter } = request
+    const onProgress = (progress: Progress) => context.report('dumping', withPercent(progress))
+    const asked = { mode, counting, globals, filter, format: format.name, operationId: context.operation.id }
+    const dumping = driver.dump({ ...asked, sink, scratchDir, onProgress }, context.signal)
+    return storeDump(taking, format, sink, dumping)
   })
+  const attachments = await storeAttachments(taking, summary)
   const files = await storeFiles(taking, database.files)
-  return describe(taking, summary, [data, ...files.artifacts], files, database.warnings)
+  return describe(taking, summary, [data, ...attachments, ...files.artifacts], files, database.warnings)
 }
 
-/** A dump fills a file in scratch space, or flows on as it comes: whichever its driver asks for. */
-class ScratchSink {
-  readonly path: string
-  readonly streamed: PassThrough
-  /** The format of a stream, or null for a file. */
-  readonly chosen: Promise<string | null>
-  #choose: (format: string | null) => void = () => {}
-
-  constructor(path: string) {
-    this.path = path
-    this.streamed = new PassThrough()
-    this.chosen = new Promise((resolve) => {
-      this.#choose = resolve
-    })
-  }
-
-  stream(format: string): Writable {
-    this.#choose(format)
-    return this.streamed
-  }
-
-  file(): string {
-    this.#choose(null)
-    return this.path
-  }
-}
-
-async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<DumpSummary>) {
-  const format = await Promise.race([sink.chosen, dumping.then(() => null)])
-  if (format === null) {
+async function storeDump(
+  taking: Taking,
+  { extension }: DumpFormat,
+  sink: ScratchSink,
+  dumping: Promise<DumpSummary>,
+) {
+  const way = await Promise.race([sink.chosen, dumping.then(() => 'file')])
+  if (way === 'file') {
     const summary = await dumping
     const source = { file: sink.path, sizeBytes: summary.sizeBytes, sha256: summary.sha256 }
     // the check reads the very bytes that are stored: reading back proves them equal by their hash
     const [data] = await together(taking.context.signal, (signal) => [
-      storeArtifact(taking, 'data', summary.format, source, signal),
+      storeArtifact(taking, 'data', extension, source, signal),
       taking.request.verify === 'structure'
         ? checkFile(taking, summary, sink.path, signal)
         : Promise.resolve(),
@@ -103,7 +82,7 @@ async function storeDump(taking: Taking, sink: ScratchSink, dumping: Promise<Dum
     return { summary, data: requireSame(data, summary) }
   }
   const [data, summary] = await together(taking.context.signal, (signal) => [
-    storeArtifact(taking, 'data', format, sink.streamed, signal),
+    storeArtifact(taking, 'data', extension, sink.streamed, signal),
     dumping,
   ])
   return { summary, data: requireSame(data, summary) }
@@ -115,20 +94,40 @@ async function checkFile(
   file: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const dump = { engine: taking.backup.engine, format: summary.format, rowCounts: summary.rowCounts }
-  await checkDump(taking.deps, dump, file, 'structure', signal)
+  const { backup, request, context } = taking
+  const dump = { ...summary, mode: request.mode, format: request.format }
+  const what = { engine: backup.engine, dump, file, scratchUrl: null, operationId: context.operation.id }
+  await checkDump(taking.deps, what, 'structure', { signal, report: context.report })
+}
+
+/** Rejects with INVALID_REQUEST for what the engine cannot write. */
+function formatOf({ drivers }: Pick<WorkDeps, 'drivers'>, engine: string, name: string): DumpFormat {
+  const { formats } = drivers.byEngine(engine)
+  const format = formats.find((candidate) => candidate.name === name)
+  if (format !== undefined) return format
+  throw new AppError('INVALID_REQUEST', `${engine} has no format ${name}`)
+}
+
+/** They belong to the dump and are stored like it, so that they are compressed, proven and protected like it. */
+async function storeAttachments(taking: Taking, { attachments }: DumpSummary): Promise<readonly Artifact[]> {
+  const stored: Artifact[] = []
+  for (const { role, format, content } of attachments) {
+    const source = Readable.from([Buffer.from(content)])
+    stored.push(await storeArtifact(taking, role, format, source, taking.context.signal))
+  }
+  return stored
 }
 
 async function storeArtifact(
   taking: Taking,
   role: Artifact['role'],
-  format: string,
+  extension: string,
   source: PlainSource,
   signal: AbortSignal,
 ): Promise<Artifact> {
   const { storage, backup, request, context } = taking
   const codec: Compression = request.compression
-  const name = artifactName(role, context.held.fence, format, codec)
+  const name = artifactName(role, context.held.fence, extension, codec)
   const encoded = encode(source, codec, { signal })
   context.report('storing', { bytes: 0 })
   const stored = await storage.put(`${backupPrefix(backup.target, backup.id)}${name}`, encoded.stream, signal)
@@ -179,7 +178,7 @@ async function storeFiles(taking: Taking, databaseFiles: readonly string[]): Pro
     signal: context.signal,
   })
   const [artifact, done] = await together(context.signal, (signal) => [
-    storeArtifact(taking, 'files', 'tar', tar.stream satisfies Readable, signal),
+    storeArtifact(taking, 'files', 'tar', tar.stream, signal),
     tar.done,
   ])
   return {
@@ -202,33 +201,24 @@ async function describe(
   const recordCount = Object.values(summary.rowCounts).reduce((sum, count) => sum + count, 0)
   const usable = { target: backup.target, status: 'completed' } as const
   const { items: previous } = await deps.catalog.backups.list(usable, { limit: 200, cursor: null })
-  const smaller = shrinkage(previous, { sizeBytes: summary.sizeBytes, recordCount })
+  const smaller = shrinkage(previous, {
+    ...{ database: backup.database, format: request.format, counting: summary.counting },
+    ...{ sizeBytes: summary.sizeBytes, recordCount, leftOut: summary.details.leftOut },
+  })
   const draft = {
-    formatVersion: 1 as const,
-    id: backup.id,
-    name: backup.name,
-    target: backup.target,
-    engine: backup.engine,
-    mode: backup.mode,
-    kind: backup.kind,
-    parentId: backup.parentId,
+    ...identityOf(backup),
     catalogId: deps.catalog.id,
     storageId: await storage.id(),
-    environment: backup.environment,
-    labels: backup.labels,
-    note: backup.note,
-    retain: backup.retain,
-    requestedBy: backup.requestedBy,
     compression: request.compression,
-    encryption: 'none' as const,
     createdAt: backup.createdAt,
     startedAt,
     fence: context.held.fence,
-    format: summary.format,
+    format: request.format,
     sizeBytes: summary.sizeBytes,
     storedBytes: artifacts.reduce((sum, artifact) => sum + artifact.storedBytes, 0),
     recordCount,
     rowCounts: summary.rowCounts,
+    counting: summary.counting,
     fileCount: files.fileCount,
     serverVersion: summary.serverVersion,
     toolVersion: summary.toolVersion,
@@ -251,6 +241,16 @@ async function describe(
   }
 }
 
+/** What was asked for, as a manifest tells it. */
+function identityOf(backup: Backup) {
+  const { id, name, target, engine, mode, kind, parentId, database, groupId } = backup
+  const { environment, labels, note, retain, requestedBy } = backup
+  return {
+    ...{ formatVersion: 1 as const, id, name, target, engine, mode, kind, parentId, database, groupId },
+    ...{ environment, labels, note, retain, requestedBy, encryption: 'none' as const },
+  }
+}
+
 /** The part of the truth gate that reads back: nothing is believed that the storage has not shown again. */
 async function prove(taking: Taking, draft: DraftManifest): Promise<string> {
   const { deps, storage, request, context } = taking
@@ -264,7 +264,8 @@ async function prove(taking: Taking, draft: DraftManifest): Promise<string> {
 
 type DraftManifest = Omit<UnsignedManifest, 'completedAt' | 'durationMs' | 'verification'>
 
-function progressOf(bytes: number, totalBytes: number | undefined) {
-  if (totalBytes === undefined || totalBytes === 0) return { bytes }
-  return { bytes, totalBytes, percent: Math.min(100, Math.floor((bytes / totalBytes) * 100)) }
+function withPercent(progress: Progress): Progress {
+  const { bytes, totalBytes } = progress
+  if (totalBytes === undefined || totalBytes === 0) return progress
+  return { ...progress, percent: Math.min(100, Math.floor((bytes / totalBytes) * 100)) }
 }

@@ -1,13 +1,20 @@
+import type { Backup } from '../domain/backup.ts'
 import type { Operation, RestoreDestination } from '../domain/operation.ts'
-import type { DatabaseDriver } from '../ports/driver.ts'
+import type { Target } from '../domain/target.ts'
+import { AppError, hasCode } from '../errors.ts'
+import type { DatabaseDriver, DriverFactory } from '../ports/driver.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { RESTORE_URL_PURPOSE, TARGET_URL_PURPOSE } from './accept.ts'
 
 type DriverDeps = Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'driverContext'>
 
-/** A driver on a registered target. The opened URL lives only in it. */
-export async function driverOfTarget(deps: DriverDeps, target: string): Promise<DatabaseDriver> {
-  const url = await targetUrl(deps, target)
+/** A driver on a registered target, or on one database of it if it names a server. The opened URL lives only in it. */
+export async function driverOfTarget(
+  deps: DriverDeps,
+  target: string,
+  database: string | null = null,
+): Promise<DatabaseDriver> {
+  const url = await targetUrl(deps, target, database)
   return deps.drivers.forUrl(url).create(url, deps.driverContext)
 }
 
@@ -20,7 +27,7 @@ export async function driverOfDestination(
   return {
     driver: deps.drivers.forUrl(url).create(url, deps.driverContext),
     sealedUrl: deps.seal.seal(url, RESTORE_URL_PURPOSE),
-    name: 'target' in into ? into.target : into.displayUrl,
+    name: 'target' in into ? (into.database ?? into.target) : into.displayUrl,
   }
 }
 
@@ -30,7 +37,8 @@ export async function lockKeyOf(
   operation: Pick<Operation, 'request' | 'lockKey'>,
 ): Promise<string> {
   const { request } = operation
-  if (request.type === 'backup') return lockKeyOfUrl(deps, await targetUrl(deps, request.target))
+  if (request.type === 'backup')
+    return lockKeyOfUrl(deps, await targetUrl(deps, request.target, request.database))
   if (request.type === 'restore') return lockKeyOfUrl(deps, await destinationUrl(deps, request.into))
   return operation.lockKey
 }
@@ -39,11 +47,49 @@ function lockKeyOfUrl(deps: DriverDeps, url: string): Promise<string> {
   return deps.drivers.forUrl(url).lockKeyOf(url)
 }
 
-async function targetUrl(deps: DriverDeps, target: string): Promise<string> {
-  return deps.seal.open(await deps.catalog.targets.sealedUrl(target), TARGET_URL_PURPOSE)
+/** Where a drill of this backup may make a scratch database; null if its target is gone and names no other. */
+export async function scratchUrlOf(
+  deps: DriverDeps,
+  { target, engine }: Pick<Backup, 'target' | 'engine'>,
+): Promise<string | null> {
+  const found = await findTarget(deps, target)
+  if (found === null) return null
+  const place = found.options.drillOn ?? target
+  const { engine: there } = await deps.catalog.targets.get(place)
+  if (there === engine) return targetUrl(deps, place, null)
+  throw new AppError(
+    'INVALID_REQUEST',
+    `target ${place} is ${there} and cannot drill a backup of ${engine}`,
+    {
+      hint: `change 'drillOn' in the options of target ${target}`,
+    },
+  )
+}
+
+async function findTarget(deps: DriverDeps, name: string): Promise<Target | null> {
+  try {
+    return await deps.catalog.targets.get(name)
+  } catch (error) {
+    if (hasCode(error, 'TARGET_NOT_FOUND')) return null
+    throw error
+  }
+}
+
+/** The opened URL of a target, or of one database of it if it names a server. */
+export async function targetUrl(deps: DriverDeps, target: string, database: string | null): Promise<string> {
+  const url = deps.seal.open(await deps.catalog.targets.sealedUrl(target), TARGET_URL_PURPOSE)
+  return database === null ? url : urlOfDatabase(deps.drivers.forUrl(url), url, database)
+}
+
+/** Rejects with INVALID_REQUEST if the URL names one database already. */
+export function urlOfDatabase(factory: DriverFactory, url: string, database: string): string {
+  if (factory.servers?.isServer(url)) return factory.servers.urlOf(url, database)
+  throw new AppError('INVALID_REQUEST', 'the target names one database, not a server with many', {
+    hint: "leave out 'database'",
+  })
 }
 
 async function destinationUrl(deps: DriverDeps, into: RestoreDestination): Promise<string> {
-  if ('target' in into) return targetUrl(deps, into.target)
+  if ('target' in into) return targetUrl(deps, into.target, into.database ?? null)
   return deps.seal.open(into.sealedUrl, RESTORE_URL_PURPOSE)
 }

@@ -2,6 +2,10 @@ import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import {
   CompressionSchema,
+  CountingSchema,
+  FilterSchema,
+  FormatSchema,
+  GlobalsSchema,
   IncludeSchema,
   LabelsSchema,
   NameSchema,
@@ -25,6 +29,13 @@ const TargetOptionsSchema = Type.Object(
     include: Type.Optional(IncludeSchema),
     compression: Type.Optional(CompressionSchema),
     verify: Type.Optional(VerificationLevelSchema),
+    format: Type.Optional(FormatSchema),
+    counting: Type.Optional(CountingSchema),
+    globals: Type.Optional(GlobalsSchema),
+    filter: Type.Optional(FilterSchema),
+    databases: Type.Optional(FilterSchema),
+    parallelDatabases: Type.Optional(Type.Integer({ minimum: 1, maximum: 32 })),
+    drillOn: Type.Optional(NameSchema),
   },
   { additionalProperties: false },
 )

@@ -61,10 +61,10 @@ describe('temporary space that is full', () => {
     if (kind === 'crashed') crashInTransaction(path)
     const before = fingerprintOf(place.databases)
     await onSmallDisk(place.scratchDir, '2m', async () => {
-      const { sink, directory } = await bench.sink()
-      const dumping = bench.driver(sqliteUrl(path)).dump({ mode: 'full', sink, onProgress: () => {} }, never)
+      const sink = await bench.sink()
+      const dumping = bench.driver(sqliteUrl(path)).dump(bench.dumpRequest(sink), never)
       await rejectsWith('TEMPORARY_SPACE_FULL', dumping)
-      assert.deepEqual(readdirSync(directory), [])
+      assert.deepEqual(readdirSync(sink.directory), [])
     })
     assert.equal(
       fingerprintOf(place.databases).split('\n').slice(1).join(),

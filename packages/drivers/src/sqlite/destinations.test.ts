@@ -197,9 +197,7 @@ describe('a destination in use', () => {
       const patient = sqliteDriverFactory({ lockWaitMs: 20_000, openWithinMs: 40_000 })
       try {
         const driver = patient.create(url, place.context)
-        const { format, sizeBytes } = dump.summary
-        const operationId = bench.newOperationId()
-        const request = { operationId, mode: 'full', format, sizeBytes, onProgress: () => {} } as const
+        const request = await bench.stageRequest(dump)
         const ticket = await driver.stage(request, createReadStream(dump.file), never)
         await driver.swap(ticket, allow, never)
         assert.equal(pragma('user_version'), 99)

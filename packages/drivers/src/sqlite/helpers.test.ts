@@ -67,14 +67,11 @@ describe('the helper processes', () => {
   it('are replaced when one is killed at work, which fails and can be tried again', async () => {
     const url = await place.large(60)
     const helper = await warmHelper(url)
-    const { sink, directory } = await bench.sink()
-    const onProgress = () => process.kill(helper, 'SIGKILL')
-    const error = await rejectsWith(
-      'TOOL_FAILED',
-      bench.driver(url).dump({ mode: 'full', sink, onProgress }, never),
-    )
+    const sink = await bench.sink()
+    const request = bench.dumpRequest(sink, { onProgress: () => process.kill(helper, 'SIGKILL') })
+    const error = await rejectsWith('TOOL_FAILED', bench.driver(url).dump(request, never))
     assert.ok(error.retryable)
-    assert.deepEqual(await namesIn(directory), [])
+    assert.deepEqual(await namesIn(sink.directory), [])
     await bench.dump(url)
   })
 
@@ -89,12 +86,11 @@ describe('the helper processes', () => {
   it('leave signals to the process they work for', async () => {
     const url = await place.large(30)
     const helper = await warmHelper(url)
-    const { sink } = await bench.sink()
     const onProgress = () => {
       process.kill(helper, 'SIGINT')
       process.kill(helper, 'SIGTERM')
     }
-    await bench.driver(url).dump({ mode: 'full', sink, onProgress }, never)
+    await bench.dump(url, { onProgress })
     assert.deepEqual(await helpers(), [helper])
   })
 
@@ -127,7 +123,7 @@ describe('the helper processes', () => {
     await bench.dump(small)
     const before = peakMegabytes(helper)
     const dump = await bench.dump(large)
-    await factory.check(dump.file, 'sqlite', 'full', place.context, never)
+    await bench.check(dump, 'full')
     assert.deepEqual(await helpers(), [helper])
     const after = peakMegabytes(helper)
     assert.ok(after - before < 40, `${before} MB grew to ${after} MB`)

@@ -5,9 +5,11 @@ import type {
   DatabaseInfo,
   DestinationReport,
   DriverContext,
+  DumpDescription,
   DumpRequest,
   DumpSummary,
   ReplacedTicket,
+  RestoreNeeds,
   StageRequest,
   StageTicket,
   SwapResult,
@@ -59,7 +61,10 @@ export class SqliteDriver implements DatabaseDriver {
 
   async dump(request: DumpRequest, signal: AbortSignal): Promise<DumpSummary> {
     const sinkFile = request.sink.file()
-    const hooks = { ...this.#hooks(signal), onProgress: request.onProgress }
+    const hooks = {
+      ...this.#hooks(signal),
+      onProgress: (bytes: number, totalBytes: number) => request.onProgress({ bytes, totalBytes }),
+    }
     const { pool, context } = this.#parts
     try {
       let startedAt = 0
@@ -69,8 +74,8 @@ export class SqliteDriver implements DatabaseDriver {
       })
       const { facts, copiedBy, pinnedAfterMs, sizeBytes, sha256, rowCounts } = output
       return {
-        ...{ format: 'sqlite', sizeBytes, sha256 },
-        rowCounts: Object.fromEntries(rowCounts),
+        ...{ sizeBytes, sha256 },
+        ...{ rowCounts: Object.fromEntries(rowCounts), counting: 'exact', attachments: [] },
         serverVersion: facts.sqliteVersion,
         toolVersion: facts.toolVersion,
         // rounded down: a backup never claims to be younger than it is
@@ -87,6 +92,10 @@ export class SqliteDriver implements DatabaseDriver {
 
   inspectDestination(signal: AbortSignal): Promise<DestinationReport> {
     return this.#restore.inspectDestination(signal)
+  }
+
+  preflight(dump: DumpDescription): Promise<RestoreNeeds> {
+    return this.#restore.preflight(dump)
   }
 
   stage(request: StageRequest, source: Readable, signal: AbortSignal): Promise<StageTicket> {
@@ -107,6 +116,11 @@ export class SqliteDriver implements DatabaseDriver {
 
   removeReplaced(ticket: ReplacedTicket): Promise<void> {
     return this.#restore.removeReplaced(ticket)
+  }
+
+  /** Staged data lies beside its database, where {@link discardStaged} finds it by its operation alone. */
+  async removeLeftovers(): Promise<readonly string[]> {
+    return []
   }
 
   #hooks(signal: AbortSignal): JobHooks {

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { CheckDepth, CheckReport, DatabaseDriver, DriverContext, DriverFactory } from '@holdfast/core'
+import type { CheckReport, CheckRequest, DatabaseDriver, DriverContext, DriverFactory } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
 import { HelperPool } from './helper-pool.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
@@ -23,6 +23,9 @@ export function sqliteDriverFactory(options: SqliteDriverOptions = {}): DriverFa
   return {
     engine: 'sqlite',
     schemes: ['sqlite'],
+    formats: [{ name: 'sqlite', extension: 'sqlite', streams: false }],
+    supports: { globals: false, filter: false, snapshot: true },
+    servers: null,
 
     create(url: string, context: DriverContext): DatabaseDriver {
       return new SqliteDriver(parseSqliteUrl(url), { pool, context, patience })
@@ -31,14 +34,12 @@ export function sqliteDriverFactory(options: SqliteDriverOptions = {}): DriverFa
     displayUrl: (url) => formatSqliteUrl(parseSqliteUrl(url)),
 
     async check(
-      file: string,
-      format: string,
-      depth: CheckDepth,
+      { file, depth, dump }: CheckRequest,
       _context: DriverContext,
       signal: AbortSignal,
     ): Promise<CheckReport> {
-      if (format !== 'sqlite') {
-        throw new AppError('INVALID_REQUEST', `the SQLite driver knows no format ${format}`)
+      if (dump.format !== 'sqlite') {
+        throw new AppError('INVALID_REQUEST', `the SQLite driver knows no format ${dump.format}`)
       }
       const report = await pool.run('check', { file, depth }, { signal, openWithinMs: patience.openWithinMs })
       return { ...report, rowCounts: report.rowCounts && Object.fromEntries(report.rowCounts) }

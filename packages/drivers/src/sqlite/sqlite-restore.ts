@@ -1,7 +1,15 @@
 import { realpath, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import type { DestinationReport, ReplacedTicket, StageRequest, StageTicket, SwapResult } from '@holdfast/core'
+import type {
+  DestinationReport,
+  DumpDescription,
+  ReplacedTicket,
+  RestoreNeeds,
+  StageRequest,
+  StageTicket,
+  SwapResult,
+} from '@holdfast/core'
 import { AppError, throwIfAborted } from '@holdfast/core'
 import type { RestoreFiles } from './file-names.ts'
 import { restoreFiles, SIDE_SUFFIXES } from './file-names.ts'
@@ -39,12 +47,18 @@ export class SqliteRestore {
     }
   }
 
+  /** The dump is the database: what it needs is its own size. That there is room for it is found out by staging. */
+  async preflight(dump: DumpDescription): Promise<RestoreNeeds> {
+    requireFormat(dump.format)
+    return { bytesNeeded: dump.sizeBytes, privileges: [], warnings: [] }
+  }
+
   async stage(request: StageRequest, source: Readable, signal: AbortSignal): Promise<StageTicket> {
     try {
       throwIfAborted(signal)
-      requireFormat(request.format)
+      requireFormat(request.dump.format)
       const destination = await this.#destination(signal)
-      requireSpace(destination, request.sizeBytes)
+      requireSpace(destination, request.dump.sizeBytes)
       const { realPath } = destination
       const { staged } = filesOf(realPath, request.operationId)
       await removeAll(staged)

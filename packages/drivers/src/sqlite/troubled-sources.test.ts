@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import type { ErrorCode } from '@holdfast/core'
-import type { SqlitePlace } from '@holdfast/testing'
+import type { SqlitePlace, TakenDump } from '@holdfast/testing'
 import {
   DriverBench,
   holdSqliteLock,
@@ -62,17 +62,15 @@ describe('a source that is damaged', () => {
     const { pageSize } = (await bench.driver(sqliteUrl(place.path('page.db'))).inspect(never)).details
     const bytes = readFileSync(place.path('page.db'))
     writeFileSync(place.path('page.db'), bytes.fill(0xee, 10 * Number(pageSize), 10 * Number(pageSize) + 200))
-    const { sink, file } = await bench.sink()
+    let dump: TakenDump
     try {
-      await bench
-        .driver(sqliteUrl(place.path('page.db')))
-        .dump({ mode: 'full', sink, onProgress: () => {} }, never)
+      dump = await bench.dump(sqliteUrl(place.path('page.db')))
     } catch (error) {
       // counting rows may meet the page first
       await rejectsWith('DATABASE_CORRUPT', Promise.reject(error))
       return
     }
-    const report = await factory.check(file, 'sqlite', 'structure', place.context, never)
+    const report = await bench.check(dump, 'structure')
     assert.equal(report.valid, false)
   })
 
@@ -85,21 +83,22 @@ describe('a source that is damaged', () => {
     forgetful.exec("UPDATE records SET name = 'unknown to the index' WHERE id = 5")
     forgetful.close()
     changeSchema(path, "tbl_name = 'records', sql = 'CREATE INDEX records_by_name ON records (name)'")
-    const { file } = await bench.dump(sqliteUrl(path))
-    const structure = await factory.check(file, 'sqlite', 'structure', place.context, never)
+    const dump = await bench.dump(sqliteUrl(path))
+    const structure = await bench.check(dump, 'structure')
     assert.ok(structure.valid, structure.message)
-    const full = await factory.check(file, 'sqlite', 'full', place.context, never)
+    const full = await bench.check(dump, 'full')
     assert.equal(full.valid, false)
   })
 
   it('has a flipped bit in a row, which no check finds but the hash does', async () => {
     const path = place.path('bit.db')
     createSampleDatabase(path, { journalMode: 'delete' })
-    const { file, summary } = await bench.dump(sqliteUrl(path))
+    const dump = await bench.dump(sqliteUrl(path))
+    const { file, summary } = dump
     const bytes = readFileSync(file)
     const offset = bytes.indexOf('owner 50')
     writeFileSync(file, withFlip(bytes, { offset, mask: 1 }))
-    const report = await factory.check(file, 'sqlite', 'full', place.context, never)
+    const report = await bench.check(dump, 'full')
     assert.ok(report.valid, report.message)
     assert.notEqual(sha256Hex(readFileSync(file)), summary.sha256)
   })

@@ -8,7 +8,7 @@ import { makeTemporaryDirectory, rejectsWith } from '@holdfast/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { writeStaged } from './write-staged.ts'
 
-const request = { operationId: 'x', mode: 'full', format: 'sqlite', sizeBytes: 4, onProgress() {} } as const
+const request = { dump: { sizeBytes: 4 }, onProgress() {} } as const
 const never = new AbortController().signal
 
 describe('a staged file', () => {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { StageRequest } from '@holdfast/core'
+import type { DumpDescription, StageRequest } from '@holdfast/core'
 import { AppError, cancellation } from '@holdfast/core'
 
 const CHUNK_BYTES = 1024 * 1024
@@ -16,16 +16,17 @@ export type StagedFile = Pick<BigIntStats, 'dev' | 'ino'>
 /** Writes a dump durably to a new private file. On any failure nothing is left and the source's own error is thrown. */
 export async function writeStaged(
   file: string,
-  request: StageRequest,
+  request: Pick<StageRequest, 'onProgress'> & { readonly dump: Pick<DumpDescription, 'sizeBytes'> },
   source: Readable,
   signal: AbortSignal,
 ): Promise<StagedFile> {
+  const expectedBytes = request.dump.sizeBytes
   let bytes = 0
   const count = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length
-      request.onProgress(bytes)
-      if (bytes > request.sizeBytes) done(wrongSize(bytes, request.sizeBytes))
+      request.onProgress({ bytes })
+      if (bytes > expectedBytes) done(wrongSize(bytes, expectedBytes))
       else done(null, chunk)
     },
   })
@@ -35,7 +36,7 @@ export async function writeStaged(
   const opened = identityOnceOpen(target)
   try {
     await Promise.race([pipeline(source, count, target, { signal }), rejectOnAbort(signal)])
-    if (bytes !== request.sizeBytes) throw wrongSize(bytes, request.sizeBytes)
+    if (bytes !== expectedBytes) throw wrongSize(bytes, expectedBytes)
     await syncDirectory(dirname(file))
     return await opened
   } catch (error) {

@@ -127,10 +127,11 @@ export class CatalogBench {
     const request = {
       type: 'restore',
       backupId: backup.id,
-      into: { target: into },
+      into: { target: into, database: null },
       dryRun: false,
       confirm: into,
       overwrite: true,
+      keepOwners: true,
       filesInto: null,
     } as const
     const about = { target: into, backupId: backup.id, ...where(into, asked) }
@@ -237,6 +238,12 @@ function backupOf(target: string, request: Partial<BackupRequest>): { readonly r
       name: null,
       mode: 'full',
       kind: 'manual',
+      database: null,
+      groupId: null,
+      format: 'sqlite',
+      counting: 'exact',
+      globals: 'none',
+      filter: null,
       compression: 'zstd',
       include: [],
       storage: 'default',

@@ -25,6 +25,7 @@ export function factsAt(consistentAt: string): BackupFacts {
     storedBytes: 1024,
     recordCount: 3,
     rowCounts: { items: 2, 'odd "name"': 1 },
+    counting: 'exact',
     fileCount: 0,
     serverVersion: '3.50.0',
     toolVersion: '13.2.0',

@@ -1,7 +1,17 @@
-import { createReadStream } from 'node:fs'
-import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { DatabaseDriver, DriverFactory, DumpSink, DumpSummary, StageTicket } from '@holdfast/core'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, readdir, readFile, rmdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type {
+  CheckDepth,
+  DatabaseDriver,
+  DriverFactory,
+  DumpDescription,
+  DumpRequest,
+  DumpSink,
+  DumpSummary,
+  StageRequest,
+  StageTicket,
+} from '@holdfast/core'
 import { sha256Hex } from '../sources.ts'
 import type { DriverPlace, DriverSubject } from './subject.ts'
 
@@ -11,6 +21,19 @@ export const never = new AbortController().signal
 export interface TakenDump {
   readonly file: string
   readonly summary: DumpSummary
+  readonly description: DumpDescription
+}
+
+/** A free name in a private directory, as a worker gives it to a driver. */
+export interface BenchSink {
+  readonly sink: DumpSink
+  readonly file: string
+  readonly directory: string
+  readonly scratchDir: string
+  /** Where the dump lies in the end: in the file, or where its stream went. */
+  chosen(): string
+  /** Rejects if anything was left in it. */
+  remove(): Promise<void>
 }
 
 /** One test's factory, place and shorthand for what every test does. */
@@ -29,19 +52,44 @@ export class DriverBench {
   }
 
   /** An empty private directory with a free name in it, as a worker gives it to a driver. */
-  async sink(): Promise<{ readonly sink: DumpSink; readonly file: string; readonly directory: string }> {
-    const directory = await mkdtemp(join(this.place.context.scratchDir, 'work-'))
+  async sink(): Promise<BenchSink> {
+    const { scratchDir: parent } = this.place.context
+    const directory = await mkdtemp(join(parent, 'work-'))
     const file = join(directory, 'dump')
+    const streamed = join(await mkdtemp(join(parent, 'streamed-')), 'dump')
+    let chosen = file
     const stream = () => {
-      throw new Error('the suite offers a file; an engine that streams needs the streaming half of it')
+      chosen = streamed
+      return createWriteStream(streamed)
     }
-    return { directory, file, sink: { file: () => file, stream } }
+    const scratchDir = await mkdtemp(join(parent, 'driver-'))
+    // an empty directory alone can be removed so: what a driver left behind is found by this
+    const remove = async () => {
+      for (const made of [directory, dirname(streamed), scratchDir]) await rmdir(made)
+    }
+    return { directory, file, scratchDir, chosen: () => chosen, remove, sink: { file: () => file, stream } }
   }
 
-  async dump(url: string): Promise<TakenDump> {
-    const { sink, file } = await this.sink()
-    const summary = await this.driver(url).dump({ mode: 'full', sink, onProgress: () => {} }, never)
-    return { file, summary }
+  /** What a worker asks of a driver, with the default format. */
+  dumpRequest({ sink, scratchDir }: BenchSink, change: Partial<DumpRequest> = {}): DumpRequest {
+    const { name: format } = this.factory.formats[0]
+    const wanted = { mode: 'full', format, counting: 'exact', globals: 'none', filter: null } as const
+    return {
+      ...wanted,
+      operationId: this.newOperationId(),
+      sink,
+      scratchDir,
+      onProgress: () => {},
+      ...change,
+    }
+  }
+
+  async dump(url: string, change: Partial<DumpRequest> = {}): Promise<TakenDump> {
+    const place = await this.sink()
+    const request = this.dumpRequest(place, change)
+    const summary = await this.driver(url).dump(request, never)
+    const description = { ...summary, mode: request.mode, format: request.format }
+    return { file: place.chosen(), summary, description }
   }
 
   newOperationId(): string {
@@ -51,9 +99,21 @@ export class DriverBench {
 
   /** Stages a dump at a destination. */
   async stage(dump: TakenDump, url: string, operationId = this.newOperationId()): Promise<StageTicket> {
-    const { format, sizeBytes } = dump.summary
-    const request = { operationId, mode: 'full', format, sizeBytes, onProgress: () => {} } as const
+    const request = await this.stageRequest(dump, { operationId })
     return this.driver(url).stage(request, createReadStream(dump.file), never)
+  }
+
+  async stageRequest(dump: TakenDump, change: Partial<StageRequest> = {}): Promise<StageRequest> {
+    const scratchDir = await mkdtemp(join(this.place.context.scratchDir, 'stage-'))
+    const options = { keepOwners: true }
+    const operationId = this.newOperationId()
+    return { operationId, dump: dump.description, options, scratchDir, onProgress: () => {}, ...change }
+  }
+
+  check({ file, description }: Pick<TakenDump, 'file' | 'description'>, depth: CheckDepth) {
+    const scratchUrl = this.place.scratchUrl
+    const request = { operationId: this.newOperationId(), file, depth, dump: description, scratchUrl }
+    return this.factory.check({ ...request, onProgress: () => {} }, this.place.context, never)
   }
 
   /** Stages and swaps. */

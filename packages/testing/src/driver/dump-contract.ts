@@ -53,10 +53,8 @@ export function describeDumping(suite: DriverSuite): void {
   it('reports progress up to the size of the dump', () =>
     suite.onBench(async (bench) => {
       const url = await bench.place.large(20)
-      const { sink } = await bench.sink()
       const seen: number[] = []
-      const onProgress = (bytes: number) => seen.push(bytes)
-      const summary = await bench.driver(url).dump({ mode: 'snapshot', sink, onProgress }, never)
+      const { summary } = await bench.dump(url, { onProgress: ({ bytes }) => seen.push(bytes) })
       assert.equal(seen.at(-1), summary.sizeBytes)
       assert.deepEqual(
         seen,
@@ -68,12 +66,11 @@ export function describeDumping(suite: DriverSuite): void {
     suite.onBench(async (bench) => {
       const url = await bench.place.seeded()
       const before = await bench.place.traces()
-      const { sink, directory } = await bench.sink()
-      const dumping = bench
-        .driver(url)
-        .dump({ mode: 'full', sink, onProgress: () => {} }, AbortSignal.abort())
+      const sink = await bench.sink()
+      const dumping = bench.driver(url).dump(bench.dumpRequest(sink), AbortSignal.abort())
       await rejectsWith('CANCELLED', dumping)
-      assert.deepEqual(await namesIn(directory), [])
+      assert.deepEqual(await namesIn(sink.directory), [])
+      assert.deepEqual(await namesIn(sink.scratchDir), [])
       assert.deepEqual(await bench.place.traces(), before)
     }))
 
@@ -83,14 +80,11 @@ export function describeDumping(suite: DriverSuite): void {
       const url = await bench.place.large(100)
       await bench.driver(url).inspect(never)
       const before = await bench.place.traces()
-      const { sink, directory } = await bench.sink()
+      const sink = await bench.sink()
       const cancel = new AbortController()
-      const onProgress = () => cancel.abort()
-      await rejectsWith(
-        'CANCELLED',
-        bench.driver(url).dump({ mode: 'full', sink, onProgress }, cancel.signal),
-      )
-      assert.deepEqual(await namesIn(directory), [])
+      const request = bench.dumpRequest(sink, { onProgress: () => cancel.abort() })
+      await rejectsWith('CANCELLED', bench.driver(url).dump(request, cancel.signal))
+      assert.deepEqual(await namesIn(sink.directory), [])
       assert.deepEqual(await bench.place.traces(), before)
       await bench.factory.close()
       assert.deepEqual(await waitUntilGone(await startedSince(others)), [])

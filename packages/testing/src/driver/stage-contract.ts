@@ -50,7 +50,9 @@ export function describeStaging(suite: DriverSuite): void {
     suite.onBench(async (bench) => {
       const dump = await bench.dump(await bench.place.large(8))
       const seen: number[] = []
-      await stageFrom(bench, dump, createReadStream(dump.file), { onProgress: (bytes) => seen.push(bytes) })
+      await stageFrom(bench, dump, createReadStream(dump.file), {
+        onProgress: ({ bytes }) => seen.push(bytes),
+      })
       assert.equal(seen.at(-1), dump.summary.sizeBytes)
     }))
 
@@ -121,8 +123,6 @@ async function stageFrom(
   change: Partial<StageRequest> = {},
   signal: AbortSignal = never,
 ): Promise<string> {
-  const { format, sizeBytes } = dump.summary
-  const operationId = bench.newOperationId()
-  const request = { operationId, mode: 'full', format, sizeBytes, onProgress: () => {}, ...change } as const
+  const request = await bench.stageRequest(dump, change)
   return bench.driver(await bench.place.absent()).stage(request, source, signal)
 }

@@ -13,6 +13,8 @@ export interface DriverSubject {
 /** Databases of one test. A URL names one of them. */
 export interface DriverPlace {
   readonly context: DriverContext
+  /** URL of a server for scratch databases; null for engines that need none. */
+  readonly scratchUrl: string | null
   /** A new database with rows of every kind, different from all before it. */
   seeded(): Promise<string>
   /** A new database of about so many megabytes, so that work on it takes a while. */
