@@ -9,7 +9,14 @@ export { describeDriverContract } from './driver-contract.ts'
 export { HOSTILE_KEYS } from './hostile-keys.ts'
 export { descendantsOf, waitUntilGone } from './processes.ts'
 export { rejectsWith, throwsWith } from './rejects-with.ts'
-export type { PostgresServer } from './servers/postgres.ts'
+export type {
+  HeldSession,
+  PostgresOptions,
+  PostgresRole,
+  PostgresRow,
+  PostgresServer,
+  RoleOptions,
+} from './servers/postgres.ts'
 export { startPostgres } from './servers/postgres.ts'
 export { failingHalfWay, inHalves, inPieces, sha256Hex } from './sources.ts'
 export type { SqlitePlace } from './sqlite-place.ts'

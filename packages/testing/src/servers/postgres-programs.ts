@@ -1,38 +1,41 @@
 import { access, constants, readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 
-/** Absolute paths of the programs that a private server needs. */
-export interface PostgresPrograms {
-  readonly initdb: string
-  readonly postgres: string
-  readonly createdb: string
-}
+const NAMES = ['initdb', 'postgres', 'psql', 'pg_dump', 'pg_restore'] as const
 
-const NAMES = ['initdb', 'postgres', 'createdb'] as const
+/** Absolute paths of the programs that a private server and its tests need. */
+export type PostgresPrograms = Readonly<Record<(typeof NAMES)[number], string>>
 
 /** Finds all of them in one directory: on PATH, or where distributions keep them beside it, newest first. */
 export async function findPostgresPrograms(): Promise<PostgresPrograms> {
   const onPath = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '')
-  const debian = (await versionsIn('/usr/lib/postgresql')).map(
-    (version) => `/usr/lib/postgresql/${version}/bin`,
-  )
-  const redHat = (await versionsIn('/usr')).flatMap((name) =>
-    name.startsWith('pgsql-') ? [`/usr/${name}/bin`] : [],
-  )
-  for (const directory of [...onPath, ...debian, ...redHat]) {
-    const [initdb, postgres, createdb] = NAMES.map((name) => join(directory, name))
-    if (initdb === undefined || postgres === undefined || createdb === undefined) continue
-    if ((await Promise.all([initdb, postgres, createdb].map(isProgram))).every(Boolean)) {
-      return { initdb, postgres, createdb }
-    }
+  for (const directory of [...onPath, ...(await usualDirectories())]) {
+    const programs = NAMES.map((name) => join(directory, name))
+    if (!(await Promise.all(programs.map(isProgram))).every(Boolean)) continue
+    const [initdb = '', postgres = '', psql = '', pg_dump = '', pg_restore = ''] = programs
+    return { initdb, postgres, psql, pg_dump, pg_restore }
   }
   throw new Error(
-    `PostgreSQL's server programs (${NAMES.join(', ')}) are neither on PATH nor in /usr/lib/postgresql/*/bin or ` +
-      '/usr/pgsql-*/bin: install them, on Debian and Ubuntu with `apt-get install postgresql`',
+    `PostgreSQL's programs (${NAMES.join(', ')}) are neither together in a directory on PATH nor where Debian, ` +
+      'Red Hat or Homebrew keep them: install them with `npm run setup -- --tests`, on Debian and Ubuntu also with ' +
+      '`sudo apt-get install postgresql`',
   )
 }
 
-async function versionsIn(directory: string): Promise<readonly string[]> {
+async function usualDirectories(): Promise<readonly string[]> {
+  const found = async (parent: string, prefix: string) =>
+    (await namesIn(parent)).filter((name) => name.startsWith(prefix)).map((name) => join(parent, name, 'bin'))
+  return (
+    await Promise.all([
+      found('/usr/lib/postgresql', ''),
+      found('/usr', 'pgsql-'),
+      found('/opt/homebrew/opt', 'postgresql'),
+      found('/usr/local/opt', 'postgresql'),
+    ])
+  ).flat()
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
   const names = await readdir(directory).catch(() => [])
   return names.sort((one, other) => other.localeCompare(one, 'en', { numeric: true }))
 }

@@ -1,178 +1,255 @@
-import type { ChildProcess } from 'node:child_process'
-import { execFile, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { chown, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import pg from 'pg'
 import { freePort } from './free-port.ts'
+import type { ClusterOptions } from './postgres-cluster.ts'
+import { initialiseCluster, makeServerDirectory, SUPERUSER } from './postgres-cluster.ts'
+import { PostgresProcess } from './postgres-process.ts'
 import type { PostgresPrograms } from './postgres-programs.ts'
 import { findPostgresPrograms } from './postgres-programs.ts'
+import type { PostgresTls } from './postgres-tls.ts'
+import { makePostgresTls } from './postgres-tls.ts'
 import type { Credentials } from './unprivileged-user.ts'
 import { unprivilegedUser } from './unprivileged-user.ts'
 
-/** A private PostgreSQL with its data in a temporary directory, reachable over loopback only. */
+/** What a private server is like. */
+export interface PostgresOptions extends ClusterOptions {
+  /** Settings of postgresql.conf, over those that a private server has. */
+  readonly settings?: Readonly<Record<string, string | number>>
+  /** Offers TLS with a certificate for these names and addresses, the first of which is its common name. */
+  readonly tlsHosts?: readonly string[]
+}
+
+/** A role that may log in. */
+export interface PostgresRole {
+  readonly name: string
+  readonly password: string
+}
+
+/** What is asked of a new role beyond LOGIN. */
+export interface RoleOptions extends Partial<PostgresRole> {
+  /** In SQL, e.g. `CREATEDB`. An ordinary role if there are none. */
+  readonly attributes?: string
+}
+
+/** A session that has carried out a statement in a transaction that is still open, and so keeps its locks. */
+export interface HeldSession {
+  readonly pid: number
+  /** Rolls it back. Resolves also if the server has ended the session meanwhile. */
+  release(): Promise<void>
+}
+
+/** One row as the `pg` library reads it. */
+export type PostgresRow = Readonly<Record<string, unknown>>
+
+/** A private PostgreSQL with its data in a temporary directory, reachable over loopback and its socket only. */
 export interface PostgresServer {
-  /** Of the database `postgres`, with the password in it. */
+  /** Of the database `postgres`, with the superuser's password in it. */
   readonly url: string
   readonly port: number
+  /** Where its socket lies. */
   readonly directory: string
-  /** Makes an empty database and returns its URL. */
-  createDatabase(): Promise<string>
-  /** Ends the server as a crash would; the data stays. */
+  readonly programs: PostgresPrograms
+  readonly superuser: PostgresRole
+  /** Null unless it was started with hosts for TLS. */
+  readonly tls: PostgresTls | null
+  /** The URL of a database over loopback, with a password in it. */
+  urlOf(database: string, role?: PostgresRole): string
+  /** Makes an empty database and returns its URL; the options are SQL, e.g. `TEMPLATE template0 ENCODING 'LATIN1'`. */
+  createDatabase(name?: string, options?: string): Promise<string>
+  createRole(options?: RoleOptions): Promise<PostgresRole>
+  /** Carries out one statement, or several without values, as superuser. Returns the rows of the last one. */
+  sql(database: string, text: string, values?: readonly unknown[]): Promise<readonly PostgresRow[]>
+  /** Keeps the locks that statements take. */
+  hold(database: string, text: string): Promise<HeldSession>
+  /** Makes a directory that the server may use, for a tablespace. */
+  makeDirectory(name: string): Promise<string>
+  log(): Promise<string>
+  /** Its processes, those of sessions included; none while it is not running. */
+  processes(): Promise<readonly number[]>
+  /** Ends the server at once, telling its clients; the data stays. */
   halt(): Promise<void>
-  /** Starts it again after {@link halt}, on the same port. */
+  /** Ends all of its processes with SIGKILL, telling nobody; the data stays. */
+  kill(): Promise<void>
+  /** Starts it again after {@link halt} or {@link kill}, on the same port. */
   resume(): Promise<void>
+  /** Stops all of its processes where they are, so that it neither answers nor refuses; {@link thaw} lets them go on. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
   /** Ends it and removes all it had. */
   stop(): Promise<void>
 }
 
-const USER = 'holdfast'
-const READY_MS = 60_000
-const POLL_MS = 50
-
-/*
- * Runs the server as a child and ends it when standard input closes: the kernel closes that when the test process
- * dies, however it dies. The directory goes with the server unless a file says that it starts again.
- */
-const KEEPER = `
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-( read -r _ <&3; kill -CONT $server; kill -QUIT $server ) 2>/dev/null &
-wait $server
-[ -e "$HOLDFAST_TEST_DIR/keep" ] || rm -rf "$HOLDFAST_TEST_DIR"
-`
-
 /** Starts a server of the newest version installed. Rejects, saying what to install, if there is none. */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const programs = await findPostgresPrograms()
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-postgres-'))
+  // a short name: paths of sockets are limited to about 100 bytes
+  const directory = await mkdtemp(join(tmpdir(), 'hf-pg-'))
   const user = await unprivilegedUser('postgres')
   const password = randomBytes(12).toString('hex')
   try {
     if (user !== null) await chown(directory, user.uid, user.gid)
-    await initialise(programs, directory, password, user)
-    const server = new PrivatePostgres(programs, directory, password, user, await freePort())
-    await server.resume()
-    return server
+    await initialiseCluster(programs, directory, password, user, options)
+    const { tlsHosts } = options
+    const tls = tlsHosts === undefined ? null : await makePostgresTls(directory, user, tlsHosts)
+    const port = await freePort()
+    const settings = { ...settingsFor(port, directory, tls), ...options.settings }
+    const command = [programs.postgres, '-D', join(directory, 'data'), ...asArguments(settings)]
+    const process = new PostgresProcess(directory, command, user)
+    await process.start()
+    return new PrivatePostgres(programs, process, port, { name: SUPERUSER, password }, tls, user)
   } catch (error) {
     await rm(directory, { recursive: true, force: true })
     throw error
   }
 }
 
-async function initialise(
-  programs: PostgresPrograms,
-  directory: string,
-  password: string,
-  user: Credentials | null,
-): Promise<void> {
-  const passwordFile = join(directory, 'password')
-  await writeFile(passwordFile, password, { mode: 0o600 })
-  if (user !== null) await chown(passwordFile, user.uid, user.gid)
-  const options = [
-    '--no-sync',
-    '--no-locale',
-    '--encoding=UTF8',
-    '--auth=scram-sha-256',
-    `--username=${USER}`,
-  ]
-  const where = [`--pgdata=${join(directory, 'data')}`, `--pwfile=${passwordFile}`]
-  await promisify(execFile)(programs.initdb, [...options, ...where], { cwd: directory, ...user })
-  await rm(passwordFile)
+function settingsFor(port: number, directory: string, tls: PostgresTls | null) {
+  return {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: directory,
+    max_connections: 200,
+    shared_buffers: '32MB',
+    fsync: 'off',
+    full_page_writes: 'off',
+    log_min_messages: 'log',
+    ...(tls === null
+      ? {}
+      : {
+          ssl: 'on',
+          ssl_cert_file: tls.serverCertificate,
+          ssl_key_file: tls.serverKey,
+          ssl_ca_file: tls.rootCertificate,
+        }),
+  }
+}
+
+function asArguments(settings: Readonly<Record<string, string | number>>): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
 class PrivatePostgres implements PostgresServer {
   readonly url: string
   readonly port: number
   readonly directory: string
-  readonly #programs: PostgresPrograms
-  readonly #password: string
+  readonly programs: PostgresPrograms
+  readonly superuser: PostgresRole
+  readonly tls: PostgresTls | null
+  readonly #process: PostgresProcess
   readonly #user: Credentials | null
-  #keeper: ChildProcess | null = null
 
   constructor(
     programs: PostgresPrograms,
-    directory: string,
-    password: string,
-    user: Credentials | null,
+    process: PostgresProcess,
     port: number,
+    superuser: PostgresRole,
+    tls: PostgresTls | null,
+    user: Credentials | null,
   ) {
-    this.#programs = programs
-    this.#password = password
-    this.#user = user
-    this.directory = directory
+    this.programs = programs
+    this.#process = process
+    this.directory = process.directory
     this.port = port
-    this.url = this.#urlOf('postgres')
+    this.superuser = superuser
+    this.tls = tls
+    this.#user = user
+    this.url = this.urlOf('postgres')
   }
 
-  async createDatabase(): Promise<string> {
-    const name = `t${randomUUID().replaceAll('-', '')}`
-    const where = ['--host=127.0.0.1', `--port=${this.port}`, `--username=${USER}`]
-    const env = { ...process.env, PGPASSWORD: this.#password }
-    await promisify(execFile)(this.#programs.createdb, [...where, name], { cwd: this.directory, env })
-    return this.#urlOf(name)
+  urlOf(database: string, { name, password }: PostgresRole = this.superuser): string {
+    const [user, secret, path] = [name, password, database].map(encodeURIComponent)
+    return `postgres://${user}:${secret}@127.0.0.1:${this.port}/${path}`
   }
 
-  async halt(): Promise<void> {
-    await (await open(join(this.directory, 'keep'), 'w')).close()
-    await this.#end()
+  async createDatabase(name = `t${randomUUID().replaceAll('-', '')}`, options = ''): Promise<string> {
+    await this.sql('postgres', `CREATE DATABASE ${pg.escapeIdentifier(name)} ${options}`)
+    return this.urlOf(name)
   }
 
-  async resume(): Promise<void> {
-    const logFile = join(this.directory, 'log')
-    const log = await open(logFile, 'w')
-    const command = [this.#programs.postgres, '-D', join(this.directory, 'data'), ...this.#settings()]
-    const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', ...command], {
-      cwd: this.directory,
-      env: { ...process.env, HOLDFAST_TEST_DIR: this.directory },
-      stdio: ['pipe', log.fd, log.fd],
-      ...this.#user,
-    })
-    this.#keeper = keeper
-    await log.close()
-    for (let waitedMs = 0; waitedMs < READY_MS; waitedMs += POLL_MS) {
-      const text = await readFile(logFile, 'utf8').catch(() => '')
-      if (text.includes('ready to accept connections'))
-        return await rm(join(this.directory, 'keep'), { force: true })
-      if (keeper.exitCode !== null) throw new Error(`PostgreSQL did not start:\n${text}`)
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  async createRole(options: RoleOptions = {}): Promise<PostgresRole> {
+    const { name = `r${randomUUID().replaceAll('-', '')}`, attributes = '' } = options
+    const { password = randomBytes(12).toString('hex') } = options
+    const secret = pg.escapeLiteral(password)
+    await this.sql(
+      'postgres',
+      `CREATE ROLE ${pg.escapeIdentifier(name)} LOGIN ${attributes} PASSWORD ${secret}`,
+    )
+    return { name, password }
+  }
+
+  async sql(database: string, text: string, values?: readonly unknown[]): Promise<readonly PostgresRow[]> {
+    const client = await this.#connect(database)
+    try {
+      const result: unknown = await client.query(text, values === undefined ? undefined : [...values])
+      return rowsOf(result)
+    } finally {
+      await client.end()
     }
-    await this.#end()
-    throw new Error(`PostgreSQL was not ready within ${READY_MS} ms`)
   }
 
-  async stop(): Promise<void> {
-    await this.#end()
-    await rm(this.directory, { recursive: true, force: true })
+  async hold(database: string, text: string): Promise<HeldSession> {
+    const client = await this.#connect(database)
+    const rows = rowsOf(await client.query('BEGIN; SELECT pg_backend_pid() AS pid'))
+    await client.query(text)
+    return { pid: Number(rows[0]?.pid), release: () => client.end() }
   }
 
-  async #end(): Promise<void> {
-    const keeper = this.#keeper
-    this.#keeper = null
-    if (keeper === null || keeper.exitCode !== null) return
-    const exited = once(keeper, 'exit')
-    keeper.stdin?.end()
-    await exited
+  async makeDirectory(name: string): Promise<string> {
+    const path = join(this.directory, name)
+    await makeServerDirectory(path, this.#user)
+    return path
   }
 
-  #settings(): readonly string[] {
-    const settings = {
-      listen_addresses: '127.0.0.1',
-      port: this.port,
-      unix_socket_directories: this.directory,
-      max_connections: 200,
-      shared_buffers: '32MB',
-      fsync: 'off',
-      full_page_writes: 'off',
-      log_min_messages: 'log',
-    }
-    return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  log(): Promise<string> {
+    return this.#process.log()
   }
 
-  #urlOf(database: string): string {
-    return `postgres://${USER}:${this.#password}@127.0.0.1:${this.port}/${database}`
+  processes(): Promise<readonly number[]> {
+    return this.#process.processes()
   }
+
+  halt(): Promise<void> {
+    return this.#process.halt()
+  }
+
+  kill(): Promise<void> {
+    return this.#process.kill()
+  }
+
+  resume(): Promise<void> {
+    return this.#process.start()
+  }
+
+  freeze(): Promise<void> {
+    return this.#process.freeze()
+  }
+
+  thaw(): Promise<void> {
+    return this.#process.thaw()
+  }
+
+  stop(): Promise<void> {
+    return this.#process.remove()
+  }
+
+  async #connect(database: string): Promise<pg.Client> {
+    // not by URL: the library does not decode all of a database's name
+    const { name: user, password } = this.superuser
+    const where = { host: '127.0.0.1', port: this.port, database }
+    const client = new pg.Client({ ...where, user, password, application_name: 'test' })
+    // a session that the server ends while nobody waits for an answer of it is no failure of the test process
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  }
+}
+
+/** Several statements at once have several results, of which the library's types know nothing. */
+function rowsOf(result: unknown): readonly PostgresRow[] {
+  const last: unknown = Array.isArray(result) ? result.at(-1) : result
+  if (typeof last !== 'object' || last === null || !('rows' in last) || !Array.isArray(last.rows)) return []
+  return last.rows
 }
