@@ -1,10 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { withLock } from './lock.mjs'
 import { SetupProblem } from './problem.mjs'
 
 /** @typedef {(args: readonly string[]) => Promise<import('./command.mjs').CommandResult>} AsRoot */
+
+/**
+ * A file that tells packages how to set themselves up while they are installed.
+ *
+ * @typedef {object} PackageSettings
+ * @property {string} path in a directory that packages read and people do not write into
+ * @property {string} content
+ */
 
 const POLICY_PATH = '/usr/sbin/policy-rc.d'
 const DENIED = 101
@@ -69,9 +77,41 @@ async function requireDenial(asRoot, policyPath, services) {
 async function createPolicy(asRoot, policyPath) {
   // a file of ours is what a killed set-up left; noclobber keeps us from writing over anybody else's
   if (existsSync(policyPath)) await asRoot(['rm', '-f', policyPath])
-  const script = 'set -C; printf "%s" "$2" > "$1" && chmod 755 "$1"'
-  const { code, output } = await asRoot(['sh', '-c', script, 'sh', policyPath, POLICY])
-  if (code !== 0) throw new SetupProblem(`could not write ${policyPath}: ${output.trim()}`)
+  await createFile(asRoot, policyPath, { content: POLICY, mode: '755' })
+}
+
+/**
+ * @param {AsRoot} asRoot
+ * @param {string} path
+ * @param {{ content: string, mode: string }} file
+ */
+async function createFile(asRoot, path, { content, mode }) {
+  const script = 'set -C; printf "%s" "$2" > "$1" && chmod "$3" "$1"'
+  const { code, output } = await asRoot(['sh', '-c', script, 'sh', path, content, mode])
+  if (code !== 0) throw new SetupProblem(`could not write ${path}: ${output.trim()}`)
+}
+
+/**
+ * Runs `work` while these files are there; they carry our name, so one that is there already is what a killed set-up
+ * left.
+ *
+ * @param {{ asRoot: AsRoot, settings: readonly PackageSettings[] }} options
+ * @param {() => Promise<void>} work
+ * @returns {Promise<void>}
+ */
+export async function withPackageSettings({ asRoot, settings: [first, ...others] }, work) {
+  if (first === undefined) return await work()
+  const directory = dirname(first.path)
+  const isNew = !existsSync(directory)
+  if (isNew) await asRoot(['mkdir', '-p', '-m', '755', directory])
+  await asRoot(['rm', '-f', first.path])
+  try {
+    await createFile(asRoot, first.path, { content: first.content, mode: '644' })
+    await withPackageSettings({ asRoot, settings: others }, work)
+  } finally {
+    await asRoot(['rm', '-f', first.path])
+    if (isNew) await asRoot(['rmdir', '-p', '--ignore-fail-on-non-empty', directory])
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { findProgram, TOOLS } from './paths.mjs'
 import { SetupProblem } from './problem.mjs'
 import { installRedisWrapper } from './redis-in-docker.mjs'
@@ -12,6 +13,8 @@ import { commandFor, findManager, installPackages } from './system-installer.mjs
  * @property {readonly string[]} directories where to look besides PATH
  * @property {Readonly<Record<ManagerName, readonly (readonly string[])[]>>} packages alternatives, the best first
  * @property {readonly string[]} services what the packages would start
+ * @property {readonly import('./debian-services.mjs').PackageSettings[]} [debianSettings] what keeps Debian's packages
+ *   from making more than programs
  * @property {string} otherwise what a person can do instead of installing it
  * @property {boolean} [optional] without it some checks are less thorough, that is all
  */
@@ -22,6 +25,7 @@ import { commandFor, findManager, installPackages } from './system-installer.mjs
  * @property {(line: string) => void} say
  * @property {string} [tools] where a stand-in may be put
  * @property {string} [policyPath] the file that Debian's packages ask before they start a service
+ * @property {string} [systemRoot] below which the system's settings lie
  */
 
 /** @param {string} name */
@@ -59,10 +63,18 @@ export const PROGRAMS = {
     ],
     packages: {
       ...onePackage('postgresql'),
-      dnf: [['postgresql-server']],
+      dnf: [['postgresql-server', 'postgresql-contrib']],
+      apk: [['postgresql', 'postgresql-client', 'postgresql-contrib']],
       brew: [['postgresql@17']],
     },
     services: ['postgresql'],
+    // Debian's package makes a cluster in /var/lib/postgresql, which nobody asked for
+    debianSettings: [
+      {
+        path: '/etc/postgresql-common/createcluster.d/holdfast-setup.conf',
+        content: '# holdfast: temporary, while packages are installed\ncreate_main_cluster = false\n',
+      },
+    ],
     otherwise: 'the tests start a private server from these programs; no server needs to run',
   },
   zstd: {
@@ -111,7 +123,7 @@ export async function ensureProgram(program, options) {
  * @param {EnsureOptions} options
  * @returns {Promise<string[]>} why it did not work
  */
-async function tryToInstall(program, { path, say, policyPath }) {
+async function tryToInstall(program, { path, say, policyPath, systemRoot = '/' }) {
   const manager = await findManager(path)
   if (manager === null) return ['no package manager that this script knows was found']
   if (!manager.permitted) {
@@ -122,8 +134,12 @@ async function tryToInstall(program, { path, say, policyPath }) {
   const promise = program.services.length > 0 ? ' (its service is not started)' : ''
   say(`installing ${program.title} with ${manager.name}${promise}`)
   try {
-    const daemons = { services: program.services, ...(policyPath === undefined ? {} : { policyPath }) }
-    await installPackages(manager, alternatives, daemons)
+    const settings = (program.debianSettings ?? []).map((file) => ({
+      ...file,
+      path: join(systemRoot, file.path),
+    }))
+    const policy = policyPath === undefined ? {} : { policyPath }
+    await installPackages(manager, alternatives, { services: program.services, settings, ...policy })
     return []
   } catch (error) {
     if (!(error instanceof SetupProblem)) throw error

@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +36,20 @@ beforeEach(async () => {
   policyPath = join(dir, 'policy-rc.d')
   said = []
   mkdirSync(bin)
-  for (const name of ['sh', 'env', 'rm', 'chmod', 'sleep', 'cat', 'dirname', 'basename', 'id', 'true']) {
+  for (const name of [
+    'sh',
+    'env',
+    'rm',
+    'chmod',
+    'sleep',
+    'cat',
+    'dirname',
+    'basename',
+    'id',
+    'true',
+    'mkdir',
+    'rmdir',
+  ]) {
     symlinkSync(existsSync(`/bin/${name}`) ? `/bin/${name}` : `/usr/bin/${name}`, join(bin, name))
   }
   // whoever runs the tests, the fake manager is permitted
@@ -132,6 +153,37 @@ describe('a program that the service needs', () => {
     expect(await exited).toEqual([143, null])
     expect(log()).toContain('apt-get done')
     expect(existsSync(policyPath)).toBe(false)
+  })
+
+  it('is installed without the cluster that Debian would make, whose settings are as before afterwards', async () => {
+    const settings = join(dir, 'etc', 'postgresql-common', 'createcluster.d')
+    fake(
+      'apt-get',
+      `cat "${settings}"/*.conf >> "$LOG"; printf '#!/bin/sh\\n' > "$BIN/postgres" && chmod 755 "$BIN/postgres"`,
+    )
+    // the developers of this machine may have the real one
+    const program = { ...PROGRAMS.postgres, directories: [] }
+    mkdirSync(join(dir, 'etc'))
+    writeFileSync(join(dir, 'etc', 'hostname'), '')
+    const options = { path: bin, policyPath, systemRoot: dir, say: (line: string) => said.push(line) }
+    await ensureProgram(program, options)
+    expect(log()).toContain('create_main_cluster = false')
+    expect(readdirSync(join(dir, 'etc'))).toEqual(['hostname'])
+    expect(existsSync(policyPath)).toBe(false)
+    expect(said).toEqual(['installing PostgreSQL with apt-get (its service is not started)'])
+  })
+
+  it('leaves settings of others beside ours alone, also when the installation fails', async () => {
+    const settings = join(dir, 'etc', 'postgresql-common', 'createcluster.d')
+    mkdirSync(settings, { recursive: true })
+    writeFileSync(join(settings, 'own.conf'), 'waldir = /wal\n')
+    writeFileSync(join(settings, 'holdfast-setup.conf'), 'left by a set-up that was killed\n')
+    fake('apt-get', `cat "${settings}"/*.conf >> "$LOG"; exit 100`)
+    const program = { ...PROGRAMS.postgres, directories: [] }
+    const options = { path: bin, policyPath, systemRoot: dir, say: (line: string) => said.push(line) }
+    await expect(ensureProgram(program, options)).rejects.toThrow('sudo apt-get install postgresql')
+    expect(log()).toContain('create_main_cluster = false')
+    expect(readdirSync(settings)).toEqual(['own.conf'])
   })
 
   it('is run by Docker where it cannot be installed', async () => {

@@ -1,5 +1,5 @@
 import { lastLines, runCommand } from './command.mjs'
-import { disableServices, withoutDaemons } from './debian-services.mjs'
+import { disableServices, withoutDaemons, withPackageSettings } from './debian-services.mjs'
 import { throwIfInterrupted, uninterrupted } from './interrupts.mjs'
 import { findProgram } from './paths.mjs'
 import { SetupProblem } from './problem.mjs'
@@ -12,6 +12,15 @@ import { SetupProblem } from './problem.mjs'
  * @property {(args: readonly string[]) => Promise<import('./command.mjs').CommandResult>} asRoot runs any program with
  *   the privilege that the manager needs
  * @property {boolean} permitted whether we have that privilege
+ */
+
+/**
+ * What Debian's packages would do by themselves.
+ *
+ * @typedef {object} DebianWays
+ * @property {readonly string[]} services what these packages bring along and would start
+ * @property {readonly import('./debian-services.mjs').PackageSettings[]} settings what keeps them from making more
+ * @property {string} [policyPath]
  */
 
 /** @type {Readonly<Record<ManagerName, { install: readonly string[], refresh: readonly string[] | null }>>} */
@@ -82,14 +91,17 @@ async function privilegePrefix(name, path) {
  *
  * @param {Manager} manager one that is permitted
  * @param {readonly (readonly string[])[]} alternatives lists of packages of which one is enough
- * @param {{ services: readonly string[], policyPath?: string }} daemons the services that these packages bring along
+ * @param {DebianWays} debian
  * @returns {Promise<void>} rejects with what the package manager said
  */
-export async function installPackages(manager, alternatives, daemons) {
+export async function installPackages(manager, alternatives, { settings, ...daemons }) {
+  const { asRoot } = manager
   await uninterrupted(async () => {
     if (manager.name !== 'apt-get') return await install(manager, alternatives)
-    await withoutDaemons({ asRoot: manager.asRoot, ...daemons }, () => install(manager, alternatives))
-    await disableServices(manager.asRoot, daemons.services)
+    await withoutDaemons({ asRoot, ...daemons }, () =>
+      withPackageSettings({ asRoot, settings }, () => install(manager, alternatives)),
+    )
+    await disableServices(asRoot, daemons.services)
   })
   throwIfInterrupted()
 }
