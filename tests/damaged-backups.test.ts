@@ -30,7 +30,7 @@ describe('a damaged backup', () => {
       const { deps, carryOut } = workshop
       const { catalog } = deps
       const newest = await makeBackup(workshop, { note: `the ${what} will break`, compression: 'gzip' })
-      assert.equal((await catalog.backups.latest('shop'))?.id, newest.id)
+      assert.equal((await catalog.backups.latest('shop', null))?.id, newest.id)
       const path = join(newest.folder, what === 'manifest' ? 'manifest.json' : (newest.data ?? ''))
       const bytes = await readFile(path)
       const damaged =
@@ -43,7 +43,7 @@ describe('a damaged backup', () => {
       expect(found).toMatchObject({ state: 'failed', error: { code } })
       const marked = await catalog.backups.get(newest.id)
       expect(marked).toMatchObject({ status: 'damaged', verification: { valid: false, level: 'checksum' } })
-      expect((await catalog.backups.latest('shop'))?.id).not.toBe(newest.id)
+      expect((await catalog.backups.latest('shop', null))?.id).not.toBe(newest.id)
       const into = { url: sqliteUrl(join(workshop.directory, 'never.db')) }
       const unusable = { code: 'BACKUP_NOT_USABLE' }
       await expect(acceptRestore(deps, newest.id, { into }, CALLER)).rejects.toMatchObject(unusable)
@@ -63,7 +63,7 @@ describe('a damaged backup', () => {
         status: 'completed',
         verification: { valid: true, level: 'restore' },
       })
-      expect((await catalog.backups.latest('shop'))?.id).toBe(newest.id)
+      expect((await catalog.backups.latest('shop', null))?.id).toBe(newest.id)
     },
   )
 })

@@ -11,11 +11,15 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { MIGRATIONS } from './migrations/index.ts'
 import { openCatalog } from './open-catalog.ts'
+import { createPostgresEngine } from './postgres/postgres-engine.ts'
+import type { SchemaFacts } from './sql/engine.ts'
+import { createSqliteEngine } from './sqlite/sqlite-engine.ts'
 
 /** A database of its own for each test, and a way to it that does not lead through the catalog. */
 interface Subject {
   makeUrl(): Promise<string>
   run(url: string, statement: string): Promise<readonly object[]>
+  readonly schema: SchemaFacts
 }
 
 const PROCESSES = 8
@@ -37,6 +41,7 @@ describe('migrations on SQLite', () => {
   afterAll(() => directory.remove())
 
   describeMigrations({
+    schema: createSqliteEngine({ leaseNowMs: () => 0, deadlineMs: 0 }).schema,
     async makeUrl() {
       made += 1
       return `sqlite:${join(directory.path, `${made}.sqlite`)}`
@@ -70,6 +75,7 @@ describe('migrations on PostgreSQL', () => {
   afterAll(() => server.stop())
 
   describeMigrations({
+    schema: createPostgresEngine(null).schema,
     makeUrl: () => server.createDatabase(),
     async run(url, statement) {
       const client = new pg.Client(url)
@@ -133,4 +139,42 @@ function describeMigrations(subject: Subject): void {
     await rejectsWith('CATALOG_MISMATCH', openCatalog({ url, clock: systemClock }))
     await assert.rejects(subject.run(url, 'select * from meta'))
   })
+
+  it('bring a catalog of the first release up to date with all that is in it', async () => {
+    const url = await subject.makeUrl()
+    for (const statement of firstRelease(subject.schema)) await subject.run(url, statement)
+    const catalog = await openCatalog({ url, clock: systemClock })
+    try {
+      assert.equal(catalog.id, 'first-catalog')
+      const backup = await catalog.backups.get('nightly')
+      assert.deepEqual([backup.database, backup.groupId, backup.facts?.counting], [null, null, 'exact'])
+      assert.deepEqual(await catalog.backups.latest('shop', null), backup)
+      const [unfinished] = await catalog.operations.listUnfinished()
+      assert.equal(unfinished?.operation.id, 'o1')
+      const acquired = await catalog.operations.acquire({ operationId: 'o1', token: 't', leaseMs: 1000 })
+      assert.ok(acquired.granted)
+      await catalog.operations.setJournal(acquired.held, 'begun')
+      await catalog.operations.pause(acquired.held, { phase: 'waiting', progress: { bytes: 0 } })
+    } finally {
+      await catalog.close()
+    }
+  })
+}
+
+/** What the first release would have made, with a finished backup and one that nobody has begun. */
+function firstRelease(schema: SchemaFacts): readonly string[] {
+  const backup = `insert into backups (id, name, target, engine, mode, kind, status, compression, encryption, storage,
+    labels, pinned, requested_by, created_at, suspicious, consistent_at, facts)`
+  const rest = `'none', 'none', 'default', '{}', 0, 'me', '2026-01-01', 0`
+  return [
+    ...(MIGRATIONS[0]?.statements(schema) ?? []),
+    'create table catalog_migrations (version integer primary key, name text not null, applied_at text not null)',
+    `insert into catalog_migrations values (1, 'first-schema', '2026-01-01')`,
+    `insert into meta values ('catalog_id', 'first-catalog')`,
+    `${backup} values ('b0', 'nightly', 'shop', 'sqlite', 'full', 'manual', 'completed', ${rest}, '2026-01-01', '{}')`,
+    `${backup} values ('b1', null, 'shop', 'sqlite', 'full', 'manual', 'pending', ${rest}, null, null)`,
+    `insert into operations (id, job_id, type, request, backup_id, lock_key, state, progress, requested_by, attempts,
+      cancel_requested, not_before, created_at) values ('o1', 'o1', 'backup', '{"type":"backup","target":"shop"}',
+      'b1', 'k', 'queued', '{}', 'me', 0, 0, 0, '2026-01-01')`,
+  ]
 }

@@ -44,7 +44,7 @@ const STATES = ['queued', 'waiting', 'running', 'completed', 'failed', 'cancelle
 const LEGAL_STATES: Readonly<Record<(typeof STATES)[number], readonly string[]>> = {
   queued: ['waiting', 'running', 'failed', 'cancelled'],
   waiting: ['running', 'failed', 'cancelled'],
-  running: ['queued', 'completed', 'failed', 'cancelled'],
+  running: ['queued', 'waiting', 'completed', 'failed', 'cancelled'],
   completed: [],
   failed: [],
   cancelled: [],

@@ -117,6 +117,7 @@ export type {
   OperationStore,
   Page,
   PageRequest,
+  Pause,
   ReplacedStore,
   ScheduleStore,
   TargetChange,

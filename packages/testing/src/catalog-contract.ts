@@ -5,6 +5,7 @@ import { describeBackups } from './catalog/backups-contract.ts'
 import { describeChaos } from './catalog/chaos-contract.ts'
 import { describeDeleting } from './catalog/deleting-contract.ts'
 import { describeEnds } from './catalog/ends-contract.ts'
+import { describeGroups } from './catalog/groups-contract.ts'
 import { describeLeaving } from './catalog/leaving-contract.ts'
 import { describeLine } from './catalog/line-contract.ts'
 import { describeLocks } from './catalog/locks-contract.ts'
@@ -22,6 +23,7 @@ export function describeCatalogContract(name: string, subject: CatalogSubject): 
     describeLine(subject)
     describeLeaving(subject)
     describeEnds(subject)
+    describeGroups(subject)
     describeAccess(subject)
     describeChaos(subject)
   })

@@ -1,4 +1,5 @@
 import type { SchemaFacts } from '../sql/engine.ts'
+import { changeTrigger } from './change-trigger.ts'
 import type { Migration } from './migration.ts'
 
 /** Tables, the indexes that enforce rules, and the triggers that refuse illegal changes. */
@@ -229,17 +230,4 @@ function access(schema: SchemaFacts): string[] {
     )`,
     'create unique index api_keys_name on api_keys (name) where revoked_at is null',
   ]
-}
-
-function changeTrigger(
-  schema: SchemaFacts,
-  table: string,
-  column: string,
-  message: string,
-  legal: readonly string[],
-): string {
-  const pairs = legal.map((pair) => `'${pair}'`).join(', ')
-  return `create trigger ${table}_${column} before update of ${column} on ${table} for each row
-    when (old.${column} <> new.${column} and old.${column} || '>' || new.${column} not in (${pairs}))
-    ${schema.refusal(message)}`
 }

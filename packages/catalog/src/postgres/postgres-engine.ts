@@ -20,6 +20,7 @@ export function createPostgresEngine(leaseClock: Clock | null): Engine {
           begin raise exception '%', tg_argv[0]; end $$`,
       ],
       refusal: (message) => `execute function catalog_refuse('${message}')`,
+      dropTrigger: (name, table) => `drop trigger ${name} on ${table}`,
     },
     lockRows: true,
     leaseNow: () =>

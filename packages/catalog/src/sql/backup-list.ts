@@ -31,11 +31,13 @@ export async function listBackups(
 
 function conditionsOf(engine: Engine, filter: BackupFilter): readonly Expression<SqlBool>[] {
   const eb = expressionBuilder<Tables, 'backups'>()
-  const { target, environment, status, kind, mode, label, since, until } = filter
+  const { target, database, group, environment, status, kind, mode, label, since, until } = filter
   const conditions: Expression<SqlBool>[] = [
     status === undefined ? eb('status', '<>', 'deleted') : eb('status', '=', status),
   ]
   if (target !== undefined) conditions.push(eb('target', '=', target))
+  if (database !== undefined) conditions.push(eb('database', '=', database))
+  if (group !== undefined) conditions.push(eb('group_id', '=', group))
   if (environment !== undefined) conditions.push(eb('environment', '=', environment))
   if (kind !== undefined) conditions.push(eb('kind', '=', kind))
   if (mode !== undefined) conditions.push(eb('mode', '=', mode))

@@ -13,7 +13,7 @@ import type { BackupRow } from './tables.ts'
 export function createBackupStore(session: Session): BackupStore {
   return {
     get: async (idOrName) => toBackup(await session.run((db) => readBackup(db, idOrName))),
-    latest: (target) => readLatest(session, target),
+    latest: (target, database) => readLatest(session, target, database),
     list: (filter, page) => listBackups(session, filter, page),
     change: (id, change) => changeBackup(session, id, change),
     beginDelete: (id, options) => beginDelete(session, id, options.evenIfPinned),
@@ -41,12 +41,13 @@ export function backupNotFound(idOrName: string): AppError {
   return new AppError('BACKUP_NOT_FOUND', `no backup has the id or name ${idOrName}`)
 }
 
-async function readLatest(session: Session, target: string): Promise<Backup | null> {
+async function readLatest(session: Session, target: string, database: string | null): Promise<Backup | null> {
   const row = await session.run((db) =>
     db
       .selectFrom('backups')
       .selectAll()
       .where('target', '=', target)
+      .$if(database !== null, (query) => query.where('database', '=', database))
       .where('status', '=', 'completed')
       .orderBy('consistent_at', 'desc')
       .orderBy('seq', 'desc')

@@ -34,4 +34,6 @@ export interface SchemaFacts {
   readonly prelude: readonly string[]
   /** Body of a trigger that refuses the change with this message. */
   refusal(message: string): string
+  /** Statement that removes a trigger. */
+  dropTrigger(name: string, table: string): string
 }

@@ -1,8 +1,9 @@
 import type { BackupRequest, NewOperation, Operation, OperationRequest } from '@holdfast/core'
-import { AppError, isoNow } from '@holdfast/core/domain'
+import { AppError, isFinished, isoNow } from '@holdfast/core/domain'
 import { backupNotFound } from './backup-store.ts'
 import type { DatabaseTransaction } from './engine.ts'
 import { toLabelsJson } from './labels.ts'
+import { operationNotFound } from './operation-read.ts'
 import { isUnfinished } from './predicates.ts'
 import { toJson, toOperation } from './rows.ts'
 import type { Session } from './session.ts'
@@ -27,6 +28,7 @@ export function acceptOperation(session: Session, asked: NewOperation): Promise<
     if (earlier !== null) return earlier
     const target = await requireTarget(session, trx, asked.request)
     await requireBackup(session, trx, asked)
+    await requireOpenGroup(session, trx, asked.request)
     const row = await insertOperation(session, trx, asked)
     if (row === undefined) return await shareEqual(session, trx, asked)
     if (asked.request.type === 'backup') await insertBackup(session, trx, asked, asked.request, target)
@@ -113,6 +115,30 @@ async function requireBackup(session: Session, trx: DatabaseTransaction, asked: 
   })
 }
 
+/** The group that a backup is to be a member of, locked against its end: whoever was lost adds nothing after it. */
+async function requireOpenGroup(
+  session: Session,
+  trx: DatabaseTransaction,
+  request: OperationRequest,
+): Promise<void> {
+  const id = groupOf(request)
+  if (id === null) return
+  const row = await trx
+    .selectFrom('operations')
+    .select(['state', 'cancel_requested'])
+    .where('id', '=', id)
+    .$if(session.engine.lockRows, (query) => query.forShare())
+    .executeTakeFirst()
+  if (row === undefined) throw operationNotFound(id)
+  if (!isFinished(row) && row.cancel_requested === 0) return
+  throw new AppError('OPERATION_FINISHED', `the group ${id} takes no more members`)
+}
+
+function groupOf(request: OperationRequest): string | null {
+  // requests recorded by the first release do not have it
+  return request.type === 'backup' ? (request.groupId ?? null) : null
+}
+
 /** Undefined if an equal operation is under way, or one with this id was made at this very moment. */
 function insertOperation(
   session: Session,
@@ -128,6 +154,7 @@ function insertOperation(
       request: toJson(asked.request),
       target: asked.target,
       backup_id: asked.backupId,
+      group_id: groupOf(asked.request),
       lock_key: asked.lockKey,
       dedup_id: asked.dedupId,
       state: 'queued',
@@ -171,7 +198,9 @@ async function insertBackup(
   request: BackupRequest,
   target: TargetRow | null,
 ): Promise<void> {
-  if (asked.backupId === null || target === null) throw new TypeError('a backup operation needs a backup id')
+  // a group: its members have a backup each
+  if (asked.backupId === null) return
+  if (target === null) throw new TypeError('a backup needs its target')
   const inserted = await trx
     .insertInto('backups')
     .values(backupValues(asked.backupId, asked.requestedBy, request, target, isoNow(session.clock)))
@@ -185,7 +214,8 @@ async function insertBackup(
     .where('id', '=', asked.backupId)
     .executeTakeFirst()
   if (taken !== undefined) throw new TypeError(`the backup id ${asked.backupId} is in use`)
-  throw new AppError('BACKUP_EXISTS', `a backup is called ${request.name ?? ''} already`, {
+  if (request.name === null) throw new TypeError('the group has a backup of this database')
+  throw new AppError('BACKUP_EXISTS', `a backup is called ${request.name} already`, {
     hint: 'choose another name, or delete the backup that has it',
   })
 }
@@ -205,6 +235,8 @@ function backupValues(
     mode: request.mode,
     kind: request.kind,
     status: 'pending',
+    database: request.database ?? null,
+    group_id: request.groupId ?? null,
     compression: request.compression,
     encryption: 'none',
     storage: request.storage,

@@ -46,7 +46,8 @@ async function writeBackup(
 ): Promise<void> {
   const outcome = end.backup
   if (row.type === 'backup') {
-    if (row.backup_id === null) throw new TypeError('a backup operation without a backup')
+    // a group has no backup of its own
+    if (row.backup_id === null) return requireNoBackup(outcome)
     const completed = outcome?.kind === 'completed'
     if (completed !== (end.state === 'completed')) {
       throw new TypeError(
@@ -62,6 +63,10 @@ async function writeBackup(
     throw new TypeError(`a ${row.type} operation cannot end with its backup ${outcome.kind}`)
   }
   await recordVerification(session, trx, row.backup_id, outcome.verification)
+}
+
+function requireNoBackup(outcome: OperationEnd['backup']): void {
+  if (outcome !== null) throw new TypeError(`a group cannot end with its backup ${outcome.kind}`)
 }
 
 async function writeReplaced(session: Session, trx: DatabaseTransaction, end: OperationEnd): Promise<void> {

@@ -1,4 +1,4 @@
-import type { HeldLock, NextInLine, Progress } from '@holdfast/core'
+import type { HeldLock, NextInLine, Pause, Progress } from '@holdfast/core'
 import { sql } from 'kysely'
 import { fenceLost, freeLock, requireFence, stillHeld } from './fence.ts'
 import { wholeMs } from './lease.ts'
@@ -75,5 +75,27 @@ export function handBackOperation(
       .executeTakeFirst()
     if (numUpdatedRows !== 1n) throw fenceLost(held)
     return await readNextInLine(session, trx, held.lockKey)
+  })
+}
+
+/** Frees the lock and lets the operation stand at the head of the line, where its journal keeps it. */
+export function pauseOperation(session: Session, held: HeldLock, { phase, progress }: Pause): Promise<void> {
+  return session.transact(async (trx) => {
+    await freeLock(trx, held)
+    const paused = await trx
+      .updateTable('operations')
+      .set((eb) => ({
+        state: 'waiting',
+        phase,
+        progress: toJson(progress),
+        not_before: 0,
+        attempts: eb('attempts', '-', 1),
+      }))
+      .where('id', '=', held.operationId)
+      .where('state', '=', 'running')
+      .returning('journal')
+      .executeTakeFirst()
+    if (paused === undefined) throw fenceLost(held)
+    if (paused.journal === null) throw new TypeError('only work with a journal can pause')
   })
 }

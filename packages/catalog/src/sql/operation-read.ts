@@ -25,7 +25,7 @@ export function listOperations(
   filter: OperationFilter,
   page: PageRequest,
 ): Promise<Page<Operation>> {
-  const { state, type, target, backupId } = filter
+  const { state, type, target, backupId, group } = filter
   const matching = (db: Database) =>
     db.selectFrom('operations').where((eb) =>
       eb.and({
@@ -33,6 +33,7 @@ export function listOperations(
         ...(type !== undefined && { type }),
         ...(target !== undefined && { target }),
         ...(backupId !== undefined && { backup_id: backupId }),
+        ...(group !== undefined && { group_id: group }),
       }),
     )
   return readPage(session, page, {
@@ -45,6 +46,13 @@ export function listOperations(
         .executeTakeFirstOrThrow(),
     toItem: toOperation,
   })
+}
+
+export async function listMembers(session: Session, groupId: string): Promise<readonly Operation[]> {
+  const rows = await session.run((db) =>
+    db.selectFrom('operations').selectAll().where('group_id', '=', groupId).orderBy('seq').execute(),
+  )
+  return rows.map(toOperation)
 }
 
 /** All that is not finished, oldest first; `leaseLive` says whether a worker holds the lock for it right now. */

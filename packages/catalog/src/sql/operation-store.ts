@@ -6,12 +6,14 @@ import { endOperation } from './operation-end.ts'
 import {
   confirmHeld,
   handBackOperation,
+  pauseOperation,
   renewLease,
   setOperationJournal,
   setOperationProgress,
 } from './operation-hold.ts'
 import {
   getOperation,
+  listMembers,
   listOperations,
   listUnfinishedOperations,
   setOperationLockKey,
@@ -24,6 +26,7 @@ export function createOperationStore(session: Session): OperationStore {
   return {
     accept: (operation) => acceptOperation(session, operation),
     get: (id) => getOperation(session, id),
+    listMembers: (groupId) => listMembers(session, groupId),
     list: (filter, page) => listOperations(session, filter, page),
     listUnfinished: () => listUnfinishedOperations(session),
     setLockKey: (id, lockKey) => setOperationLockKey(session, id, lockKey),
@@ -34,6 +37,7 @@ export function createOperationStore(session: Session): OperationStore {
     setJournal: (held, journal) => setOperationJournal(session, held, journal),
     end: (held, end) => endOperation(session, held, end),
     handBack: (held, options) => handBackOperation(session, held, options),
+    pause: (held, pause) => pauseOperation(session, held, pause),
     nextInLine: (lockKey) => session.run((db) => readNextInLine(session, db, lockKey)),
     failUnstarted: (id, failure) => failUnstartedOperation(session, id, failure),
     requestCancel: (id) => requestOperationCancel(session, id),

@@ -66,8 +66,8 @@ export function toBackup(row: BackupRow): Backup {
     kind: row.kind,
     status: row.status,
     parentId: row.parent_id,
-    database: null,
-    groupId: null,
+    database: row.database,
+    groupId: row.group_id,
     compression: row.compression,
     encryption: row.encryption,
     storage: row.storage,
@@ -86,10 +86,13 @@ export function toBackup(row: BackupRow): Backup {
   }
 }
 
+/** What facts of the first release do not say: it always counted exactly. */
+const EARLIER = { counting: 'exact' } as const
+
 function factsOf(row: BackupRow): BackupFacts | null {
   const facts = fromJsonOrNull<BackupFacts>(row.facts)
   // people may accept a suspicious backup later: the column is newer than the facts
-  return facts === null ? null : { ...facts, suspicious: row.suspicious === 1 }
+  return facts === null ? null : { ...EARLIER, ...facts, suspicious: row.suspicious === 1 }
 }
 
 export function toOperation(row: OperationRow): Operation {

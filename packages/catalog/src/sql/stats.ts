@@ -31,11 +31,16 @@ export function readStats(session: Session): Promise<CatalogStats> {
     const newest = await db
       .selectFrom('backups')
       .innerJoin('targets', 'targets.name', 'backups.target')
-      .select((eb) => ['backups.target as target', eb.fn.max('backups.consistent_at').as('consistentAt')])
+      .select((eb) => [
+        'backups.target as target',
+        'backups.database as database',
+        eb.fn.max('backups.consistent_at').as('consistentAt'),
+      ])
       .where('backups.status', '=', 'completed')
       .where('targets.removed_at', 'is', null)
-      .groupBy('backups.target')
+      .groupBy(['backups.target', 'backups.database'])
       .orderBy('backups.target')
+      .orderBy('backups.database')
       .execute()
     return {
       targets,
@@ -43,8 +48,8 @@ export function readStats(session: Session): Promise<CatalogStats> {
       operations: { ...NO_OPERATIONS, ...toCounts(byState.map((row) => [row.state, row.count])) },
       storedBytes: bytes.stored,
       sizeBytes: bytes.size,
-      newest: newest.flatMap(({ target, consistentAt }) =>
-        consistentAt === null ? [] : [{ target, consistentAt }],
+      newest: newest.flatMap(({ target, database, consistentAt }) =>
+        consistentAt === null ? [] : [{ target, database, consistentAt }],
       ),
     }
   })

@@ -61,6 +61,8 @@ interface BackupTable {
   kind: BackupKind
   status: BackupStatus
   parent_id: string | null
+  database: string | null
+  group_id: string | null
   compression: Compression
   encryption: 'none'
   storage: string
@@ -94,6 +96,8 @@ interface OperationTable {
   request: string
   target: string | null
   backup_id: string | null
+  /** Repeats the request's, for queries. */
+  group_id: string | null
   lock_key: string
   dedup_id: string | null
   state: OperationState

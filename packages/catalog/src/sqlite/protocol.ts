@@ -24,6 +24,7 @@ export const METHODS = {
   operations: {
     accept: true,
     get: true,
+    listMembers: true,
     list: true,
     listUnfinished: true,
     setLockKey: true,
@@ -34,6 +35,7 @@ export const METHODS = {
     setJournal: true,
     end: true,
     handBack: true,
+    pause: true,
     nextInLine: true,
     failUnstarted: true,
     requestCancel: true,

@@ -19,6 +19,7 @@ export function createSqliteEngine(moment: SqliteMoment): Engine {
       serial: 'integer primary key autoincrement',
       prelude: [],
       refusal: (message) => `begin select raise(abort, '${message}'); end`,
+      dropTrigger: (name) => `drop trigger ${name}`,
     },
     lockRows: false,
     leaseNow: () => sql<number>`${moment.leaseNowMs()}`,

@@ -65,6 +65,10 @@ export interface TargetStore {
 
 export interface BackupFilter {
   readonly target?: string
+  /** Of a target that names a server. */
+  readonly database?: string
+  /** The operation of a group: its members' backups. */
+  readonly group?: string
   readonly environment?: string
   readonly status?: BackupStatus
   readonly kind?: BackupKind
@@ -85,8 +89,11 @@ export interface BackupChange {
 export interface BackupStore {
   /** By id or by human name. Rejects with BACKUP_NOT_FOUND. */
   get(idOrName: string): Promise<Backup>
-  /** The newest usable backup of a target by `consistentAt`; null if there is none. */
-  latest(target: string): Promise<Backup | null>
+  /**
+   * The newest usable backup of a target by `consistentAt`; null if there is none. `database`: of a target that names
+   * a server; null: of any.
+   */
+  latest(target: string, database: string | null): Promise<Backup | null>
   /** Deleted ones are left out unless asked for by status. */
   list(filter: BackupFilter, page: PageRequest): Promise<Page<Backup>>
   change(id: string, change: BackupChange): Promise<Backup>
@@ -109,7 +116,10 @@ export interface NewOperation {
   readonly lockKey: string
   /** Equal while unfinished means the same operation. Null: never coalesces. */
   readonly dedupId: string | null
-  /** For type `backup`: the id of the backup row made with it. For verify, restore: the backup used. */
+  /**
+   * For type `backup`: the id of the backup row made with it; null for a group, whose members have one each. For
+   * verify, restore: the backup used.
+   */
   readonly backupId: string | null
   readonly requestedBy: string
   readonly idempotency: { readonly actor: string; readonly key: string; readonly requestHash: string } | null
@@ -162,11 +172,19 @@ export type Acquisition =
   /** It is finished already, or cancelled. */
   | { readonly granted: false; readonly finished: Operation }
 
+/** Where an operation stands that goes on by itself elsewhere. */
+export interface Pause {
+  readonly phase: string
+  readonly progress: Progress
+}
+
 export interface OperationFilter {
   readonly state?: OperationState
   readonly type?: OperationType
   readonly target?: string
   readonly backupId?: string
+  /** The operation of a group: its members. */
+  readonly group?: string
 }
 
 /**
@@ -179,11 +197,13 @@ export interface OperationStore {
    * under way if an equal one is (`coalesced`), or the one made earlier with this idempotency key.
    *
    * Rejects with TARGET_NOT_FOUND, BACKUP_NOT_FOUND, BACKUP_NOT_USABLE, BACKUP_EXISTS (name in use),
-   * IDEMPOTENCY_CONFLICT (same key, other request).
+   * IDEMPOTENCY_CONFLICT (same key, other request), OPERATION_FINISHED (the group it belongs to takes no more members).
    */
   accept(operation: NewOperation): Promise<{ readonly operation: Operation; readonly coalesced: boolean }>
   /** Rejects with OPERATION_NOT_FOUND. */
   get(id: string): Promise<Operation>
+  /** The members of a group, in the order of their acceptance. */
+  listMembers(groupId: string): Promise<readonly Operation[]>
   list(filter: OperationFilter, page: PageRequest): Promise<Page<Operation>>
   /** Every operation that is not finished, oldest first, with the state of its lock. */
   listUnfinished(): Promise<readonly { readonly operation: Operation; readonly leaseLive: boolean }[]>
@@ -217,6 +237,11 @@ export interface OperationStore {
     held: HeldLock,
     options: { readonly countAttempt: boolean; readonly notBeforeMs: number },
   ): Promise<NextInLine | null>
+  /**
+   * running → waiting without counting the attempt, for work whose journal says what goes on elsewhere. Frees the
+   * lock; nobody else has it before the work has ended, since it has a journal (else a TypeError).
+   */
+  pause(held: HeldLock, pause: Pause): Promise<void>
   /** Who is first in line for a lock that is free; null otherwise. */
   nextInLine(lockKey: string): Promise<NextInLine | null>
   /** queued or waiting → failed, with its backup row. For what cannot even begin. */
@@ -269,8 +294,12 @@ export interface CatalogStats {
   readonly operations: Readonly<Record<OperationState, number>>
   readonly storedBytes: number
   readonly sizeBytes: number
-  /** Per target: when its newest usable backup is consistent at. */
-  readonly newest: readonly { readonly target: string; readonly consistentAt: string }[]
+  /** Per target, and per database of one that names a server: when its newest usable backup is consistent at. */
+  readonly newest: readonly {
+    readonly target: string
+    readonly database: string | null
+    readonly consistentAt: string
+  }[]
 }
 
 /**

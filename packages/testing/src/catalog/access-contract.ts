@@ -200,7 +200,7 @@ function describeTotals(subject: CatalogSubject): void {
       })
       assert.equal(stats.storedBytes, 3 * 1024)
       assert.equal(stats.sizeBytes, 3 * 8192)
-      assert.deepEqual(stats.newest, [{ target: shop, consistentAt: clock.iso(-1000) }])
+      assert.deepEqual(stats.newest, [{ target: shop, database: null, consistentAt: clock.iso(-1000) }])
     })
 
     it('refuses work after it was closed', async () => {

@@ -45,6 +45,8 @@ function describeLife(bench: Bench): void {
       engine: 'sqlite',
       status: 'pending',
       parentId: null,
+      database: null,
+      groupId: null,
       encryption: 'none',
       environment: 'production',
       pinned: false,
@@ -94,15 +96,15 @@ function describeFinding(bench: Bench): void {
   it('is the latest by the moment it shows, not by when it ended, and only while it is usable', async () => {
     const { backups } = bench().catalog
     const target = await bench().target()
-    assert.equal(await backups.latest(target), null)
+    assert.equal(await backups.latest(target, null), null)
     const older = await bench().completedBackup(target, { consistentAt: '2026-02-01T00:00:00.000Z' })
     const newer = await bench().completedBackup(target, { consistentAt: '2026-02-03T00:00:00.000Z' })
     await bench().completedBackup(target, { consistentAt: '2026-01-31T00:00:00.000Z' })
     await bench().failedBackup(target)
     await bench().acceptBackup(target)
-    assert.equal((await backups.latest(target))?.id, newer.id)
+    assert.equal((await backups.latest(target, null))?.id, newer.id)
     await bench().verify(newer, 'checksum', false)
-    assert.equal((await backups.latest(target))?.id, older.id)
+    assert.equal((await backups.latest(target, null))?.id, older.id)
   })
 }
 

@@ -156,7 +156,7 @@ function describeRemoving(bench: Bench): void {
     await rejectsWith('TARGET_EXISTS', catalog.targets.add(targetCalled(name)))
     assert.equal((await catalog.targets.list({ environment }, { limit: 10, cursor: null })).total, 0)
     assert.deepEqual(await catalog.backups.get(backup.id), backup)
-    assert.deepEqual(await catalog.backups.latest(name), backup)
+    assert.deepEqual(await catalog.backups.latest(name, null), backup)
   })
 
   it('is busy until every operation on it is finished', async () => {
