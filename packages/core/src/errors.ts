@@ -39,6 +39,8 @@ const CATALOGUE = {
   TARGET_UNREACHABLE: { retryable: true },
   FILES_CHANGED: { retryable: true },
   TOOL_FAILED: { retryable: false },
+  TOOL_MISSING: { retryable: false },
+  TOOL_TOO_OLD: { retryable: false },
   TEMPORARY_SPACE_FULL: { retryable: false },
   STORAGE_FULL: { retryable: false },
   STORAGE_UNAVAILABLE: { retryable: true },
