@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process'
+import { access, constants, readdir, realpath } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { AppError } from '@holdfast/core'
+
+/** One installed client: absolute paths of its programs. */
+export interface ClientTools {
+  readonly directory: string
+  readonly pgDump: string
+  readonly pgDumpall: string
+  readonly pgRestore: string
+  readonly psql: string
+  /** Like server_version_num: 150020. */
+  readonly version: number
+  /** `15.20`. */
+  readonly versionText: string
+}
+
+/** Where to look for clients. */
+export interface ToolPlaces {
+  /** Of the operator's choice; looked at first. */
+  readonly configuredDirectory: string | null
+  /** As in the environment variable. */
+  readonly path: string
+}
+
+const PROGRAMS = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'] as const
+/** Older ones do not know all that our connections need. */
+const OLDEST_MAJOR = 12
+const ANSWERS_WITHIN_MS = 5_000
+
+/** Where distributions keep every version in a directory of its own; `*` is part of one name. */
+const STANDARD = [
+  '/usr/lib/postgresql/*/bin', // Debian, Ubuntu
+  '/usr/pgsql-*/bin', // Red Hat and its relatives
+  '/usr/libexec/postgresql*', // Alpine
+  '/opt/homebrew/opt/postgresql@*/bin', // Homebrew
+  '/opt/homebrew/opt/libpq*/bin',
+  '/usr/local/opt/postgresql@*/bin',
+  '/usr/local/opt/libpq*/bin',
+  '/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin',
+  '/home/linuxbrew/.linuxbrew/opt/libpq*/bin',
+  '/Applications/Postgres.app/Contents/Versions/*/bin',
+  '/usr/local/pgsql/bin', // from source
+]
+
+/** Every complete client that is installed, each directory once: the configured one, then the usual ones, then PATH. */
+export async function findClientTools(
+  { configuredDirectory, path }: ToolPlaces,
+  standard: readonly string[] = STANDARD,
+): Promise<readonly ClientTools[]> {
+  const usual = (await Promise.all(standard.map(expand))).flat()
+  const onPath = path.split(delimiter).filter((directory) => directory.startsWith('/'))
+  const configured = configuredDirectory === null ? [] : [configuredDirectory]
+  const real = await Promise.all(
+    [...configured, ...usual, ...onPath].map((place) => realpath(place).catch(() => null)),
+  )
+  const directories = [...new Set(real)].filter((directory) => directory !== null)
+  return (await Promise.all(directories.map(clientIn))).filter((tools) => tools !== null)
+}
+
+/**
+ * The client for a server: of the same major version, else the next newer one. Throws TOOL_MISSING or TOOL_TOO_OLD,
+ * naming what to install.
+ */
+export function chooseTools(found: readonly ClientTools[], serverVersion: number): ClientTools {
+  const wanted = majorOf(serverVersion)
+  const byMajor = [...found].sort((one, other) => majorOf(one.version) - majorOf(other.version))
+  const fitting = byMajor.find((tools) => majorOf(tools.version) >= wanted)
+  if (fitting !== undefined) return fitting
+  const hint = installHint(Math.max(wanted, OLDEST_MAJOR))
+  const newest = byMajor.at(-1)
+  if (newest === undefined) {
+    throw new AppError('TOOL_MISSING', `no client of PostgreSQL ${OLDEST_MAJOR} or newer is installed`, {
+      hint,
+    })
+  }
+  throw new AppError(
+    'TOOL_TOO_OLD',
+    `the server is PostgreSQL ${versionText(serverVersion)}, the newest client installed is ${newest.versionText}`,
+    { hint },
+  )
+}
+
+/** The clients of this machine, looked for once; again when none of them fits. */
+export class Toolbox {
+  readonly #places: ToolPlaces
+  #found: Promise<readonly ClientTools[]> | null = null
+
+  constructor(places: ToolPlaces) {
+    this.#places = places
+  }
+
+  /** The client for a server's version. Rejects like {@link chooseTools}. */
+  async toolsFor(serverVersion: number): Promise<ClientTools> {
+    const known = this.#found
+    if (known !== null) {
+      try {
+        return chooseTools(await known, serverVersion)
+      } catch {
+        // perhaps it has been installed since
+      }
+    }
+    this.#found = findClientTools(this.#places)
+    return chooseTools(await this.#found, serverVersion)
+  }
+}
+
+/** `15.20` for 150020. */
+export function versionText(version: number): string {
+  return `${majorOf(version)}.${version % 10_000}`
+}
+
+function majorOf(version: number): number {
+  return Math.floor(version / 10_000)
+}
+
+function installHint(major: number): string {
+  return (
+    `install postgresql-client-${major} (Debian, Ubuntu), postgresql${major} (Red Hat) or postgresql@${major} or libpq ` +
+    '(Homebrew), or set HOLDFAST_POSTGRES_BIN_DIR to the directory of the programs'
+  )
+}
+
+async function expand(pattern: string): Promise<readonly string[]> {
+  const [parent = '', prefix = '', suffix = ''] = /^(.*\/)([^/*]*)\*(.*)$/.exec(pattern)?.slice(1) ?? []
+  if (parent === '') return [pattern]
+  const names = await readdir(parent).catch(() => [])
+  const matching = names.filter((name) => name.startsWith(prefix))
+  return matching.map((name) => `${parent}${name}${suffix}`)
+}
+
+async function clientIn(directory: string): Promise<ClientTools | null> {
+  const files = PROGRAMS.map((name) => join(directory, name))
+  const [pgDump, pgDumpall, pgRestore, psql] = files
+  if (pgDump === undefined || pgDumpall === undefined || pgRestore === undefined || psql === undefined)
+    return null
+  if (!(await Promise.all(files.map(isProgram))).every(Boolean)) return null
+  const version = await versionOf(pgDump)
+  if (version === null || majorOf(version) < OLDEST_MAJOR) return null
+  return { directory, pgDump, pgDumpall, pgRestore, psql, version, versionText: versionText(version) }
+}
+
+/** False for Debian's wrapper too: it runs whichever version it thinks best. */
+async function isProgram(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK)
+    return !(await realpath(file)).endsWith('/pg_wrapper')
+  } catch {
+    return false
+  }
+}
+
+async function versionOf(program: string): Promise<number | null> {
+  try {
+    const options = { timeout: ANSWERS_WITHIN_MS, env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }
+    const { stdout } = await promisify(execFile)(program, ['--version'], options)
+    const [, major, minor = '0'] = /^\S+ \([^)]*\) (\d{1,3})(?:\.(\d{1,4}))?/.exec(stdout) ?? []
+    return major === undefined ? null : Number(major) * 10_000 + Number(minor)
+  } catch {
+    return null
+  }
+}
