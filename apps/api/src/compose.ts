@@ -2,7 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises'
 import { createManifestSigner, createSeal, loadOrCreateMasterKey, openCatalog } from '@holdfast/catalog'
 import type { Configuration } from '@holdfast/core'
 import { createStorageRegistry, systemClock } from '@holdfast/core'
-import { createDriverRegistry } from '@holdfast/drivers'
+import { createDriverRegistry, supportedEngines } from '@holdfast/drivers'
 import {
   claimRedis,
   connectRedis,
@@ -42,7 +42,7 @@ export async function compose(configuration: Configuration, log: FastifyBaseLogg
   const redis = connectRedis(redisUrl, 'producer', log)
   const queue = createJobQueue({ redisUrl, log })
   const watch = watchOperationEvents({ redisUrl, log })
-  const drivers = createDriverRegistry()
+  const drivers = createDriverRegistry(supportedEngines(configuration))
   const storages = createStorageRegistry({
     catalog,
     storages: { default: ({ create }) => openStorage(configuration.storageUrl, { name: 'default', create }) },

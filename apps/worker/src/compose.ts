@@ -11,7 +11,7 @@ import {
   systemClock,
   verifyHandler,
 } from '@holdfast/core'
-import { createDriverRegistry } from '@holdfast/drivers'
+import { createDriverRegistry, supportedEngines } from '@holdfast/drivers'
 import { startOperationWorkers } from '@holdfast/queue'
 import { openStorage } from '@holdfast/storage'
 
@@ -41,7 +41,7 @@ export async function compose(
   const masterKeys = configuration.masterKeys ?? [await loadOrCreateMasterKey(configuration.masterKeyFile)]
   const clock = systemClock
   const catalog = await openCatalog({ url: configuration.catalogUrl, clock, logger: log })
-  const drivers = createDriverRegistry()
+  const drivers = createDriverRegistry(supportedEngines(configuration))
   const deps = alter({
     catalog,
     storages: createStorageRegistry({

@@ -123,6 +123,14 @@ export const SETTINGS = {
       'Where SQLite files and included directories may lie. Links are followed before this is judged.',
     parse: rootsFrom,
   },
+  postgresBinDir: {
+    name: 'HOLDFAST_POSTGRES_BIN_DIR',
+    allowed: 'an absolute directory path',
+    fallback: 'none: the usual places and PATH are searched',
+    description:
+      "A directory with PostgreSQL's pg_dump, pg_dumpall, pg_restore and psql, looked at before the usual places.",
+    parse: (text) => (isAbsolute(text) && !text.includes('\0') ? resolve(text) : undefined),
+  },
   keepReplacedHours: {
     name: 'HOLDFAST_KEEP_REPLACED_HOURS',
     allowed: 'a number from 0 to 8760',

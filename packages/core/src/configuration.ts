@@ -30,6 +30,8 @@ export interface Configuration {
   readonly queues: readonly QueueName[]
   /** Absolute, links not yet followed. */
   readonly pathRoots: readonly string[]
+  /** Absolute. Null: only the usual places are searched for PostgreSQL's programs. */
+  readonly postgresBinDir: string | null
   /** `<dataDir>/tmp`. */
   readonly scratchDir: string
   readonly keepReplacedHours: number
@@ -79,6 +81,7 @@ export function loadConfiguration(
     concurrency: read(SETTINGS.concurrency) ?? 2,
     queues: read(SETTINGS.queues) ?? QUEUE_NAMES,
     pathRoots: read(SETTINGS.pathRoots) ?? [dataDir],
+    postgresBinDir: read(SETTINGS.postgresBinDir) ?? null,
     scratchDir: join(dataDir, 'tmp'),
     keepReplacedHours: read(SETTINGS.keepReplacedHours) ?? 24,
     logLevel: read(SETTINGS.logLevel) ?? 'info',

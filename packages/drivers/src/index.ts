@@ -5,12 +5,25 @@ import { sqliteDriverFactory } from './sqlite/sqlite-factory.ts'
 export type { SqliteDriverOptions } from './sqlite/sqlite-factory.ts'
 export { sqliteDriverFactory } from './sqlite/sqlite-factory.ts'
 
+/** What an operator may set for engines. */
+export interface EngineSettings {
+  /** Looked at first for PostgreSQL's client programs. */
+  readonly postgresBinDir?: string | null
+}
+
 /** Every engine that is supported: one line each. */
-const supported: readonly (() => DriverFactory)[] = [
+const supported: readonly ((settings: EngineSettings) => DriverFactory)[] = [
   () => sqliteDriverFactory(), // SQLite 3 files
 ]
 
+/** All engines that are supported. */
+export function supportedEngines(settings: EngineSettings = {}): readonly DriverFactory[] {
+  return supported.map((create) => create(settings))
+}
+
 /** The engines of this process: all that are supported, unless others are given. Close it when done. */
-export function createDriverRegistry(factories?: readonly DriverFactory[]): DriverRegistry {
-  return new EngineRegistry(factories ?? supported.map((create) => create()))
+export function createDriverRegistry(
+  factories: readonly DriverFactory[] = supportedEngines(),
+): DriverRegistry {
+  return new EngineRegistry(factories)
 }
