@@ -55,7 +55,7 @@ export async function takeBackup(
     const onProgress = (progress: Progress) => context.report('dumping', withPercent(progress))
     const asked = { mode, counting, globals, filter, format: format.name, operationId: context.operation.id }
     const dumping = driver.dump({ ...asked, sink, scratchDir, onProgress }, context.signal)
-    return storeDump(taking, format, sink, dumping)
+    return storeDump({ ...taking, expectedBytes: database.sizeBytes }, format, sink, dumping)
   })
   const attachments = await storeAttachments(taking, summary)
   const files = await storeFiles(taking, database.files)
@@ -63,7 +63,7 @@ export async function takeBackup(
 }
 
 async function storeDump(
-  taking: Taking,
+  taking: Taking & { readonly expectedBytes: number },
   { extension }: DumpFormat,
   sink: ScratchSink,
   dumping: Promise<DumpSummary>,
@@ -82,7 +82,7 @@ async function storeDump(
     return { summary, data: requireSame(data, summary) }
   }
   const [data, summary] = await together(taking.context.signal, (signal) => [
-    storeArtifact(taking, 'data', extension, sink.streamed, signal),
+    storeArtifact(taking, 'data', extension, sink.streamed, signal, taking.expectedBytes),
     dumping,
   ])
   return { summary, data: requireSame(data, summary) }
@@ -124,11 +124,12 @@ async function storeArtifact(
   extension: string,
   source: PlainSource,
   signal: AbortSignal,
+  expectedBytes?: number,
 ): Promise<Artifact> {
   const { storage, backup, request, context } = taking
   const codec: Compression = request.compression
   const name = artifactName(role, context.held.fence, extension, codec)
-  const encoded = encode(source, codec, { signal })
+  const encoded = encode(source, codec, { signal, ...(expectedBytes !== undefined && { expectedBytes }) })
   context.report('storing', { bytes: 0 })
   const stored = await storage.put(`${backupPrefix(backup.target, backup.id)}${name}`, encoded.stream, signal)
   const plain = await encoded.plain
