@@ -79,6 +79,7 @@ export type {
 } from './domain/operation.ts'
 export { FINISHED_STATES, isFinished, OPERATION_TYPES } from './domain/operation.ts'
 export { restoreNotes } from './domain/restore-notes.ts'
+export { fileHasSha256, outputHasSha256, shellBlock, shellQuote } from './domain/shell-commands.ts'
 export type { Compression, Target, TargetOptions, VerificationLevel } from './domain/target.ts'
 export { uuidv7 } from './domain/uuid.ts'
 export type { AppErrorOptions, ErrorCode, Failure } from './errors.ts'
@@ -147,6 +148,8 @@ export type {
   ServerSupport,
   StageRequest,
   StageTicket,
+  StoredPart,
+  StoredParts,
   SwapResult,
 } from './ports/driver.ts'
 export type { OperationContext, OperationHandler } from './ports/handler.ts'
@@ -155,22 +158,15 @@ export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts
 export type { ManifestSigner, Seal } from './ports/seal.ts'
 export type { PutResult, Storage, StoredObject } from './ports/storage.ts'
 export type { StorageRegistry, WorkDeps } from './ports/work.ts'
-export type { AcceptDeps, Accepted, Caller, DispatchDeps, EngineFacts } from './use-cases/accept.ts'
-export {
-  acceptBackup,
-  acceptRestore,
-  acceptRetention,
-  acceptUndo,
-  acceptVerify,
-  dispatch,
-  RESTORE_URL_PURPOSE,
-  TARGET_URL_PURPOSE,
-} from './use-cases/accept.ts'
+export type { DispatchDeps } from './use-cases/accept.ts'
+export { acceptBackup, acceptRetention, acceptVerify, dispatch } from './use-cases/accept.ts'
+export { acceptRestore, acceptUndo } from './use-cases/accept-restore.ts'
 export type { CancelDeps } from './use-cases/cancel-operation.ts'
 export { cancelOperation } from './use-cases/cancel-operation.ts'
 export { changeBackup } from './use-cases/change-backup.ts'
 export { deleteBackup } from './use-cases/delete-backup.ts'
 export { loadManifest, openArtifact } from './use-cases/open-artifact.ts'
+export type { AcceptDeps, Accepted, Caller, EngineFacts } from './use-cases/record-request.ts'
 export { restoreHandler } from './use-cases/restore-handler.ts'
 export { backupHandler } from './use-cases/run-backup.ts'
 export { retentionHandler } from './use-cases/run-retention.ts'
@@ -180,6 +176,7 @@ export { createStorageRegistry } from './use-cases/storage-registry.ts'
 export type { SweepGrace } from './use-cases/sweep.ts'
 export { sweep } from './use-cases/sweep.ts'
 export { lockKeyOf } from './use-cases/target-driver.ts'
+export { RESTORE_URL_PURPOSE, TARGET_URL_PURPOSE } from './use-cases/target-url.ts'
 export {
   changeTarget,
   checkTarget,

@@ -10,7 +10,6 @@ import type { DatabaseDriver, DestinationReport, DumpDescription, RestoreNeeds }
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { RESTORE_URL_PURPOSE } from './accept.ts'
 import { ownPlaces, requireNotOwn } from './own-places.ts'
 import type { FilesPlan } from './restore-files.ts'
 import { planFiles, stageFiles } from './restore-files.ts'
@@ -20,6 +19,7 @@ import { verifyStored } from './run-verify.ts'
 import { withScratch } from './scratch.ts'
 import { dataArtifact, describeDump, openPlain, readManifest } from './stored-backup.ts'
 import { driverOfDestination } from './target-driver.ts'
+import { RESTORE_URL_PURPOSE } from './target-url.ts'
 
 interface Restoring {
   readonly deps: WorkDeps

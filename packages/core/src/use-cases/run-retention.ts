@@ -4,9 +4,9 @@ import { throwIfAborted, toFailure } from '../errors.ts'
 import { isoNow } from '../ports/clock.ts'
 import type { OperationContext, OperationHandler } from '../ports/handler.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { RESTORE_URL_PURPOSE } from './accept.ts'
 import { deleteBackup, finishDelete } from './delete-backup.ts'
 import { readReplaced } from './restore-journal.ts'
+import { RESTORE_URL_PURPOSE } from './target-url.ts'
 
 /** Removes what has expired. What cannot be removed now is reported, stays listed, and is tried again next time. */
 export function retentionHandler(deps: WorkDeps): OperationHandler {

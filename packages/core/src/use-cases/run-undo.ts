@@ -3,9 +3,9 @@ import type { OperationEnd } from '../ports/catalog.ts'
 import { isoNow } from '../ports/clock.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { RESTORE_URL_PURPOSE } from './accept.ts'
 import { unswapFiles } from './restore-files.ts'
 import { readReplaced } from './restore-journal.ts'
+import { RESTORE_URL_PURPOSE } from './target-url.ts'
 
 /** Puts back what a restore had replaced. Every step can be repeated, so a crash is followed by the same run again. */
 export async function runUndo(

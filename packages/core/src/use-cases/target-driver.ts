@@ -2,9 +2,9 @@ import type { Backup } from '../domain/backup.ts'
 import type { Operation, RestoreDestination } from '../domain/operation.ts'
 import type { Target } from '../domain/target.ts'
 import { AppError, hasCode } from '../errors.ts'
-import type { DatabaseDriver, DriverFactory } from '../ports/driver.ts'
+import type { DatabaseDriver } from '../ports/driver.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { RESTORE_URL_PURPOSE, TARGET_URL_PURPOSE } from './accept.ts'
+import { RESTORE_URL_PURPOSE, targetUrl } from './target-url.ts'
 
 type DriverDeps = Pick<WorkDeps, 'catalog' | 'seal' | 'drivers' | 'driverContext'>
 
@@ -73,20 +73,6 @@ async function findTarget(deps: DriverDeps, name: string): Promise<Target | null
     if (hasCode(error, 'TARGET_NOT_FOUND')) return null
     throw error
   }
-}
-
-/** The opened URL of a target, or of one database of it if it names a server. */
-export async function targetUrl(deps: DriverDeps, target: string, database: string | null): Promise<string> {
-  const url = deps.seal.open(await deps.catalog.targets.sealedUrl(target), TARGET_URL_PURPOSE)
-  return database === null ? url : urlOfDatabase(deps.drivers.forUrl(url), url, database)
-}
-
-/** Rejects with INVALID_REQUEST if the URL names one database already. */
-export function urlOfDatabase(factory: DriverFactory, url: string, database: string): string {
-  if (factory.servers?.isServer(url)) return factory.servers.urlOf(url, database)
-  throw new AppError('INVALID_REQUEST', 'the target names one database, not a server with many', {
-    hint: "leave out 'database'",
-  })
 }
 
 async function destinationUrl(deps: DriverDeps, into: RestoreDestination): Promise<string> {

@@ -16,8 +16,8 @@ import type { Target } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
 import type { DatabaseInfo } from '../ports/driver.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { TARGET_URL_PURPOSE } from './accept.ts'
 import { driverOfTarget } from './target-driver.ts'
+import { TARGET_URL_PURPOSE } from './target-url.ts'
 
 const UrlSchema = Type.String({
   minLength: 1,
