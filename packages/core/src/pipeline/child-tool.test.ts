@@ -44,6 +44,18 @@ describe('startTool', () => {
     expect(await tool.exit).toMatchObject({ code: 3, killedBy: null })
   })
 
+  it('lets all of what is printed be heard, of which only the end is kept', async () => {
+    let heard = ''
+    const onStderr = (text: string) => {
+      heard += text
+    }
+    const args = ['-c', 'echo the beginning >&2; yes more | head -c 1000000 >&2']
+    const tool = await startTool({ program: 'sh', args, stdin: 'ignore', stdout: 'ignore', onStderr }, never)
+    await tool.done
+    expect(heard.startsWith('the beginning\nmore\n')).toBe(true)
+    expect(heard.length).toBe(14 + 1_000_000)
+  })
+
   it('reports a signal that ended it, though there is no exit code', async () => {
     const tool = await shell('kill -KILL $$')
     tool.stdout?.resume()

@@ -18,6 +18,8 @@ export interface ToolRequest {
   /** Added to PATH and the C locale; nothing else of our own environment is handed down. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Hears what it prints to stderr as it comes, in pieces of any size: of that the exit keeps the end alone. */
+  readonly onStderr?: (text: string) => void
 }
 
 /** How a program ended. */
@@ -69,7 +71,7 @@ export async function startTool(request: ToolRequest, signal: AbortSignal): Prom
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
   })
   const kill = () => killGroup(child)
-  const exit = exitOf(child, request.program)
+  const exit = exitOf(child, request)
   const done = requireSuccess(exit, request.program, signal)
   done.catch(() => {})
   signal.addEventListener('abort', kill, { once: true })
@@ -108,9 +110,10 @@ function toolEnvironment(): Record<string, string> {
   return { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' }
 }
 
-function exitOf(child: ChildProcess, program: string): Promise<ToolExit> {
+function exitOf(child: ChildProcess, { program, onStderr }: ToolRequest): Promise<ToolExit> {
   let stderrTail = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    onStderr?.(text)
     stderrTail = (stderrTail + text).slice(-STDERR_TAIL_BYTES)
   })
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => {})
