@@ -1,0 +1,46 @@
+import type { DriverFactory } from '@holdfast/core'
+import { Toolbox } from './client-tools.ts'
+import { checkDump } from './drill/check-dump.ts'
+import { listDatabases } from './list-databases.ts'
+import { PostgresDriver } from './postgres-driver.ts'
+import type { Patience } from './postgres-parts.ts'
+import { DEFAULT_PATIENCE } from './postgres-parts.ts'
+import { displayPostgresUrl, parsePostgresUrl, postgresLockKey, withDatabase } from './postgres-url.ts'
+
+/** What may be told the engine; everything has a default. */
+export interface PostgresDriverOptions extends Partial<Patience> {
+  /** Where the client programs are looked for first; HOLDFAST_POSTGRES_BIN_DIR if it is not given. */
+  readonly binDirectory?: string
+}
+
+/** The PostgreSQL engine: its own client programs and sessions of ours work side by side in one snapshot. */
+export function postgresDriverFactory(options: PostgresDriverOptions = {}): DriverFactory {
+  const { binDirectory, ...patience } = options
+  const toolbox = new Toolbox({
+    configuredDirectory: binDirectory ?? (process.env.HOLDFAST_POSTGRES_BIN_DIR || null),
+    path: process.env.PATH ?? '',
+  })
+  const engine = { patience: { ...DEFAULT_PATIENCE, ...patience }, toolbox }
+  return {
+    engine: 'postgres',
+    formats: [
+      { name: 'custom', extension: 'dump', streams: true },
+      { name: 'plain', extension: 'sql', streams: true },
+      { name: 'directory', extension: 'dir.tar', streams: false },
+      { name: 'tar', extension: 'tar', streams: true },
+    ],
+    supports: { globals: true, filter: true, snapshot: false },
+    servers: {
+      isServer: (url) => parsePostgresUrl(url).database === null,
+      urlOf: withDatabase,
+      databases: (url, context, signal) =>
+        listDatabases({ ...engine, context, connection: parsePostgresUrl(url) }, signal),
+    },
+    schemes: ['postgres', 'postgresql'],
+    create: (url, context) => new PostgresDriver({ ...engine, context, connection: parsePostgresUrl(url) }),
+    displayUrl: (url) => displayPostgresUrl(parsePostgresUrl(url)),
+    check: (request, context, signal) => checkDump({ ...engine, context }, request, signal),
+    lockKeyOf: async (url) => postgresLockKey(parsePostgresUrl(url)),
+    close: async () => {},
+  }
+}
