@@ -30,6 +30,7 @@ function canaryFactory(sqlite: DriverFactory): DriverFactory {
     create: (url, context) => canaryDriver(sqlite.create(plainUrl(url), context), url),
     displayUrl: (url) => sqlite.displayUrl(plainUrl(url)).replace(/^sqlite:/, 'canary:'),
     check: (...args) => sqlite.check(...args),
+    restoreSteps: (parts) => sqlite.restoreSteps(parts),
     lockKeyOf: (url) => sqlite.lockKeyOf(plainUrl(url)),
     close: () => sqlite.close(),
   }

@@ -231,6 +231,26 @@ export interface DumpFormat {
   readonly streams: boolean
 }
 
+/** One stored artifact, for commands that are run by hand in the folder of its backup. */
+export interface StoredPart {
+  /** A command of a shell that prints the plain bytes. */
+  readonly command: string
+  /** Of the plain bytes, like the hash. */
+  readonly sizeBytes: number
+  readonly sha256: string
+}
+
+/** What is known of a stored dump when the commands are written that bring it back by hand. */
+export interface StoredParts {
+  readonly format: string
+  readonly serverVersion: string
+  readonly toolVersion: string
+  readonly details: Readonly<Record<string, string | number | boolean>>
+  readonly data: StoredPart
+  /** Null for what the dump came without. */
+  readonly attachments: Readonly<Record<AttachmentRole, StoredPart | null>>
+}
+
 /** Engines whose servers hold many databases: a URL without a database names the server. */
 export interface ServerSupport {
   isServer(url: string): boolean
@@ -260,6 +280,11 @@ export interface DriverFactory {
    * A bad dump is a report that says so; throws only if it could not check.
    */
   check(request: CheckRequest, context: DriverContext, signal: AbortSignal): Promise<CheckReport>
+  /**
+   * The sections of RESTORE.md, from `## 2.` on, that bring a stored dump back with the engine's own programs. Each
+   * block of commands ends in a line that begins with OK if all went well. Whatever a server named is quoted.
+   */
+  restoreSteps(parts: StoredParts): string
   /** A lock key from the URL alone, without connecting; `inspect` may find a stronger one. */
   lockKeyOf(url: string): Promise<string>
   /** Releases what all drivers of this engine share, e.g. helper processes kept warm. */

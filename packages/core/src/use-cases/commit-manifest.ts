@@ -14,15 +14,17 @@ import { writeState } from './write-state.ts'
  * FENCE_LOST if another worker has taken over.
  */
 export async function commitManifest(
-  deps: Pick<WorkDeps, 'catalog' | 'signer'>,
+  deps: Pick<WorkDeps, 'catalog' | 'signer' | 'drivers'>,
   storage: Storage,
   manifest: UnsignedManifest,
   context: Pick<OperationContext, 'held' | 'signal' | 'report'>,
 ): Promise<void> {
   const { target, id, storedBytes } = manifest
   context.report('committing', { bytes: storedBytes, totalBytes: storedBytes, percent: 100 })
+  const engine = deps.drivers.byEngine(manifest.engine)
+  const notes = restoreNotes(manifest, (parts) => engine.restoreSteps(parts))
   await Promise.all([
-    storage.replace(restoreNotesKey(target, id), Buffer.from(restoreNotes(manifest))),
+    storage.replace(restoreNotesKey(target, id), Buffer.from(notes)),
     // asked again: people may have changed it while the backup was taken
     deps.catalog.backups.get(id).then((backup) => writeState(storage, backup)),
   ])

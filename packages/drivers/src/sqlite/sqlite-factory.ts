@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { CheckReport, CheckRequest, DatabaseDriver, DriverContext, DriverFactory } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
 import { HelperPool } from './helper-pool.ts'
+import { sqliteRestoreSteps } from './restore-steps.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 import { formatSqliteUrl, parseSqliteUrl } from './sqlite-url.ts'
 
@@ -44,6 +45,8 @@ export function sqliteDriverFactory(options: SqliteDriverOptions = {}): DriverFa
       const report = await pool.run('check', { file, depth }, { signal, openWithinMs: patience.openWithinMs })
       return { ...report, rowCounts: report.rowCounts && Object.fromEntries(report.rowCounts) }
     },
+
+    restoreSteps: sqliteRestoreSteps,
 
     lockKeyOf: async (url) => `sqlite:${await resolvedPath(parseSqliteUrl(url))}`,
 
