@@ -1,0 +1,167 @@
+import type { StoredPart, StoredParts } from '@holdfast/core'
+import { fileHasSha256, outputHasSha256, shellBlock, shellQuote } from '@holdfast/core'
+
+// No psqlrc, no results, and no question for a password, which would take the next command for an answer.
+const PSQL = 'psql -X -w -q -o /dev/null'
+const STRICT_PSQL = `${PSQL} -v ON_ERROR_STOP=1`
+const PG_RESTORE = 'pg_restore -w --exit-on-error'
+
+/** How a format is laid into `$WORK`, and from there into the database `$TARGET`. */
+interface Loading {
+  readonly unpack: (data: StoredPart) => string
+  readonly load: string
+  /** Whether it is loaded by pg_restore, which can leave things out. */
+  readonly isArchive: boolean
+}
+
+const LOADING: Readonly<Record<string, Loading>> = {
+  custom: {
+    unpack: (data) => unpackTo('data.dump', data),
+    load: `${PG_RESTORE} -j 2 -d "$TARGET" "$WORK/data.dump"`,
+    isArchive: true,
+  },
+  plain: {
+    unpack: (data) => unpackTo('data.sql', data),
+    load: `${STRICT_PSQL} -d "$TARGET" -f "$WORK/data.sql"`,
+    isArchive: false,
+  },
+  directory: {
+    unpack: unpackDirectory,
+    load: `${PG_RESTORE} -j 2 -d "$TARGET" "$WORK/data"`,
+    isArchive: true,
+  },
+  tar: {
+    unpack: (data) => unpackTo('data.tar', data),
+    load: `${PG_RESTORE} -d "$TARGET" "$WORK/data.tar"`,
+    isArchive: true,
+  },
+}
+
+/** How a stored dump is brought back with PostgreSQL's own programs. */
+export function postgresRestoreSteps(parts: StoredParts): string {
+  const loading = LOADING[parts.format]
+  if (loading === undefined) throw new Error('not a format of PostgreSQL')
+  const { settings, globals } = parts.attachments
+  const sections = [
+    unpacking(parts, loading),
+    ...(globals ? [creatingRoles()] : []),
+    creatingDatabase(parts, loading),
+    ...(settings ? [settingUp()] : []),
+  ]
+  const numbered = sections.map((section, index) => `## ${index + 2}. ${section}`)
+  return [...numbered, replacing()].join('\n\n')
+}
+
+function unpacking({ data, attachments, toolVersion }: StoredParts, { unpack }: Loading): string {
+  const { settings, contents, globals } = attachments
+  const steps = [
+    unpack(data),
+    ...(settings ? [unpackTo('settings.sql', settings)] : []),
+    ...(globals ? [unpackTo('globals.sql', globals)] : []),
+  ]
+  const needs = contents
+    ? `
+
+The roles, extensions and tablespaces that it needs are to be on the server before: \`${contents.command}\` prints
+their names, among other facts.`
+    : ''
+  return `Unpack the dump and check it
+
+You need PostgreSQL's \`psql\`, \`createdb\` and \`pg_restore\`, not older than the one that wrote it (${toolVersion}). They
+connect as \`PGHOST\`, \`PGPORT\`, \`PGUSER\` and \`PGPASSFILE\` say, and ask for no password; it must be a role that may
+create databases. Set \`WORK\` to the absolute path of a directory that does not exist yet. It needs ${data.sizeBytes} bytes.${needs}
+
+${shellBlock(`umask 077
+: "\${WORK:?set it to the path of a new directory}" &&
+mkdir -- "$WORK" &&
+${steps.join(' &&\n')} &&
+echo 'OK, the dump is unpacked'`)}`
+}
+
+function unpackTo(name: string, part: StoredPart): string {
+  const file = `"$WORK/${name}"`
+  return `${part.command} > ${file} && ${fileHasSha256(file, part.sha256)}`
+}
+
+/** Read twice rather than stored twice: a dump can be large. */
+function unpackDirectory({ command, sha256 }: StoredPart): string {
+  return `${outputHasSha256(command, sha256)} &&
+mkdir -- "$WORK/data" && ${command} | tar -x -f - -C "$WORK/data"`
+}
+
+function creatingRoles(): string {
+  return `Create roles and tablespaces
+
+Read \`$WORK/globals.sql\` first: it also gives roles that exist the attributes and passwords that they had. An error
+that says that a role exists does not matter. A tablespace needs its directory on the server.
+
+${shellBlock(`${PSQL} -d postgres -f "$WORK/globals.sql" &&
+echo 'OK, the roles are created, unless an error above says more than that one exists'`)}`
+}
+
+function creatingDatabase({ details }: StoredParts, { load, isArchive }: Loading): string {
+  const options = creationOptions(details)
+  const withoutOwners = isArchive
+    ? ` Without the roles that own something, add \`--no-owner --no-privileges\` to \`pg_restore\` and leave out the
+next step.`
+    : ''
+  return `Load it into a new database
+
+Set \`DATABASE\` to a name that no database has yet. If it fails, \`dropdb -w -- "$DATABASE"\` removes what there is, and the
+block can be run again.${withoutOwners}
+
+${shellBlock(`: "\${DATABASE:?set it to the name of a new database}" &&
+TARGET="dbname='$(printf '%s' "$DATABASE" | LC_ALL=C sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" &&
+createdb -w ${options.map(shellQuote).join(' ')} -- "$DATABASE" &&
+${load} &&
+${STRICT_PSQL} -d "$TARGET" -c ANALYZE &&
+echo 'OK, the database is loaded'`)}`
+}
+
+/** As the source was made: a copy in another encoding or order of letters would not be the same. */
+function creationOptions(details: StoredParts['details']): readonly string[] {
+  const options: readonly (readonly [option: string, detail: string])[] = [
+    ['--encoding', 'encoding'],
+    ['--lc-collate', 'collate'],
+    ['--lc-ctype', 'ctype'],
+    ['--locale-provider', 'localeProvider'],
+    ['--icu-locale', 'icuLocale'],
+    ['--icu-rules', 'icuRules'],
+    ['--builtin-locale', 'builtinLocale'],
+  ]
+  const known = options.flatMap(([option, detail]) => {
+    const value = details[detail]
+    return value === undefined || value === '' ? [] : [`${option}=${value}`]
+  })
+  return ['--template=template0', ...known]
+}
+
+function settingUp(): string {
+  return `Give the database its settings
+
+Its owner, privileges, comment and settings, which the dump itself does not have.
+
+${shellBlock(`${STRICT_PSQL} -v "database=$DATABASE" -d "$TARGET" -f "$WORK/settings.sql" &&
+echo 'OK, the database is as it was'`)}`
+}
+
+function replacing(): string {
+  return `## Replacing a database
+
+Only if the new database shall take the place of another. **Stop every program that uses it first.** Set \`REPLACED\` to
+the name of that database, and \`ASIDE\` to a name that no database has yet, under which it is kept. Both change their
+names at once, or neither does. The same with \`DATABASE\` and \`REPLACED\` set the other way round goes back.
+
+${shellBlock(`: "\${REPLACED:?set it to the name of the database to replace}" &&
+: "\${ASIDE:?set it to the name under which that is kept}" &&
+${STRICT_PSQL} -v "new=$DATABASE" -v "old=$REPLACED" -v "aside=$ASIDE" -d postgres <<'END' &&
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'new', :'old');
+BEGIN;
+ALTER DATABASE :"old" RENAME TO :"aside";
+ALTER DATABASE :"new" RENAME TO :"old";
+COMMIT;
+END
+echo 'OK, the database is replaced'`)}
+
+\`dropdb -w -- "$ASIDE"\` removes what was replaced, \`rm -r -- "$WORK"\` what was unpacked.`
+}
