@@ -13,7 +13,7 @@ import { fillDirectory, makeAttackedBackup, pathOf, requireRefused } from './sup
 import { rewriteDatabase, rowsOf } from './support/databases.ts'
 import { sqliteUrl } from './support/system.ts'
 import type { Workshop } from './support/workshop.ts'
-import { openWorkshop } from './support/workshop.ts'
+import { openWorkshop, requireEnd } from './support/workshop.ts'
 
 const SEED = 20_260_731
 const FLIPS_PER_OBJECT = 205
@@ -217,7 +217,7 @@ describe('an object that is not the one that was written', () => {
 describe('the backups that were attacked', () => {
   it.each(Object.keys(KINDS))('restore as ever once every byte is back: %s', async (kind) => {
     const { restore, destination } = subjectOf(kind)
-    const end = await workshop.handlers.restore.run(restore)
+    const end = requireEnd(await workshop.handlers.restore.run(restore))
     await workshop.deps.catalog.operations.end(restore.held, end)
     expect(end).toMatchObject({ state: 'completed', failure: null })
     expect(rowsOf(join(destination, 'app.db'))).toEqual(backedUp)

@@ -8,9 +8,12 @@ import type {
   Accepted,
   Caller,
   DatabaseDriver,
+  JobQueue,
   Operation,
   OperationContext,
+  OperationEnd,
   OperationHandler,
+  OperationPause,
   OperationType,
   WorkDeps,
 } from '@holdfast/core'
@@ -31,6 +34,15 @@ const LEASE_MS = 3_600_000
 
 export const CALLER: Caller = { actor: 'test', idempotencyKey: null, job: null }
 
+/** Nobody takes jobs here. */
+const NO_QUEUE: JobQueue = {
+  async enqueue() {},
+  async promote() {},
+  async requestCancel() {},
+  async discard() {},
+  async ping() {},
+}
+
 /** Everything that a worker works with, real, in this process: for what must be done thousands of times. */
 export interface Workshop {
   readonly directory: string
@@ -50,6 +62,12 @@ export interface WorkshopOptions {
   readonly roots?: readonly string[]
   /** Puts something of a test around the drivers. */
   readonly aroundDriver?: (driver: DatabaseDriver) => DatabaseDriver
+}
+
+/** Groups are not for workshops: nobody carries out their members here. */
+export function requireEnd(end: OperationEnd | OperationPause): OperationEnd {
+  if (end.state !== 'waiting') return end
+  throw new Error('the operation waits for others')
 }
 
 export async function openWorkshop(options: WorkshopOptions = {}): Promise<Workshop> {
@@ -95,7 +113,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
     const acquired = await catalog.operations.acquire({ operationId: operation.id, token, leaseMs: LEASE_MS })
     if (!acquired.granted) throw new Error(`the database of ${operation.id} is not free`)
     const { signal } = new AbortController()
-    return { ...acquired, signal, report() {} }
+    return { ...acquired, signal, report() {}, queue: NO_QUEUE, events: { async publish() {} } }
   }
   return {
     ...{ directory, storageRoot, deps, handlers, begin },
@@ -105,7 +123,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
       const end = await handlers[type]
         .run(context)
         .catch((error: unknown) => handlers[type].settle(context, toFailure(error)))
-      await catalog.operations.end(context.held, end)
+      await catalog.operations.end(context.held, requireEnd(end))
       return catalog.operations.get(id)
     },
     async close() {

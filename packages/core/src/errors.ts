@@ -52,6 +52,7 @@ const CATALOGUE = {
   MANIFEST_INVALID: { retryable: false },
   MANIFEST_UNSUPPORTED: { retryable: false },
   MANIFEST_UNTRUSTED: { retryable: false },
+  GROUP_INCOMPLETE: { retryable: false },
   VERIFICATION_FAILED: { retryable: false },
   CATALOG_UNAVAILABLE: { retryable: true },
   CATALOG_MISMATCH: { retryable: false },

@@ -15,6 +15,7 @@ export {
   BackupModeSchema,
   BackupReferenceSchema,
   CompressionSchema,
+  DatabaseNameSchema,
   DIRECT_PAYLOADS,
   IncludeSchema,
   LabelsSchema,
@@ -152,7 +153,7 @@ export type {
   StoredParts,
   SwapResult,
 } from './ports/driver.ts'
-export type { OperationContext, OperationHandler } from './ports/handler.ts'
+export type { OperationContext, OperationHandler, OperationPause } from './ports/handler.ts'
 export type { Logger } from './ports/logger.ts'
 export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts'
 export type { ManifestSigner, Seal } from './ports/seal.ts'
@@ -161,14 +162,15 @@ export type { StorageRegistry, WorkDeps } from './ports/work.ts'
 export type { DispatchDeps } from './use-cases/accept.ts'
 export { acceptBackup, acceptRetention, acceptVerify, dispatch } from './use-cases/accept.ts'
 export { acceptRestore, acceptUndo } from './use-cases/accept-restore.ts'
+export { backupHandler } from './use-cases/backup-handler.ts'
 export type { CancelDeps } from './use-cases/cancel-operation.ts'
 export { cancelOperation } from './use-cases/cancel-operation.ts'
 export { changeBackup } from './use-cases/change-backup.ts'
 export { deleteBackup } from './use-cases/delete-backup.ts'
-export { loadManifest, openArtifact } from './use-cases/open-artifact.ts'
+export { latestBackup } from './use-cases/latest-backup.ts'
+export { loadManifest, loadManifestText, openArtifact } from './use-cases/open-artifact.ts'
 export type { AcceptDeps, Accepted, Caller, EngineFacts } from './use-cases/record-request.ts'
 export { restoreHandler } from './use-cases/restore-handler.ts'
-export { backupHandler } from './use-cases/run-backup.ts'
 export { retentionHandler } from './use-cases/run-retention.ts'
 export { verifyHandler } from './use-cases/run-verify.ts'
 export { requireScratchSpace } from './use-cases/scratch.ts'
@@ -178,10 +180,12 @@ export type { SweepGrace } from './use-cases/sweep.ts'
 export { sweep } from './use-cases/sweep.ts'
 export { lockKeyOf } from './use-cases/target-driver.ts'
 export { RESTORE_URL_PURPOSE, TARGET_URL_PURPOSE } from './use-cases/target-url.ts'
+export type { TargetCheck } from './use-cases/targets.ts'
 export {
   changeTarget,
   checkTarget,
   registerTarget,
   TargetBody,
   TargetChangeBody,
+  TargetOptionsSchema,
 } from './use-cases/targets.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Acquisition, Operation } from '@holdfast/core'
 import { AppError, isFinished, toFailure } from '@holdfast/core'
 import type { CarryOutDeps, Outcome, ProgressListener } from './outcome.ts'
-import { announce, ended, waitFor } from './outcome.ts'
+import { announce, ended, PAUSED_MS, waitFor } from './outcome.ts'
 import { runHeld } from './run-held.ts'
 
 const LOCK_KEY_MS = 5_000
@@ -21,6 +21,7 @@ export async function carryOut(
   if (operation.state === 'running') {
     if (await hasLiveLease(deps, operation)) return waitFor(deps.leaseMs / 4)
   } else {
+    if (await isPaused(deps, operation)) return waitFor(PAUSED_MS)
     await strengthenLockKey(deps, operation)
   }
   const token = randomUUID()
@@ -52,6 +53,12 @@ async function waitOrEnd(
 async function hasLiveLease({ operations }: CarryOutDeps, operation: Operation): Promise<boolean> {
   const unfinished = await operations.listUnfinished()
   return unfinished.some((entry) => entry.operation.id === operation.id && entry.leaseLive)
+}
+
+/** Its work goes on elsewhere, and there is nothing to do for it yet: then it is not touched, only looked at. */
+async function isPaused({ handlers }: CarryOutDeps, operation: Operation): Promise<boolean> {
+  if (operation.state !== 'waiting' || operation.journal === null) return false
+  return (await handlers[operation.type].isDue?.(operation)) === false
 }
 
 /** Two names for one database exclude each other once both are known to be it. */

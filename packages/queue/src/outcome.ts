@@ -15,6 +15,8 @@ import type { RunningOperations } from './running-operations.ts'
 
 const LONGEST_WAIT_MS = 30_000
 const SHORTEST_WAIT_MS = 200
+/** How often it is looked whether an operation that paused can go on; it is also woken when it can. */
+export const PAUSED_MS = 1_000
 
 /** What carrying out an operation needs. Knows nothing of jobs. */
 export interface CarryOutDeps {
@@ -52,6 +54,21 @@ export async function promoteNext(
     await deps.queue.promote(next)
   } catch (error) {
     deps.log.debug({ operationId: next.id, code: toFailure(error).code }, 'promotion left to reconciling')
+  }
+}
+
+/** Wakes the group of a member that ended. Failing is harmless: the group looks for itself. */
+export async function wakeGroup(
+  deps: Pick<CarryOutDeps, 'operations' | 'queue' | 'log'>,
+  { id, request }: Operation,
+): Promise<void> {
+  const groupId = request.type === 'backup' ? request.groupId : null
+  // requests recorded by the first release do not have it
+  if (groupId === null || groupId === undefined) return
+  try {
+    await deps.queue.promote(await deps.operations.get(groupId))
+  } catch (error) {
+    deps.log.debug({ operationId: id, code: toFailure(error).code }, 'waking its group failed')
   }
 }
 

@@ -5,11 +5,12 @@ import type {
   OperationContext,
   OperationEnd,
   OperationHandler,
+  OperationPause,
 } from '@holdfast/core'
 import { AppError, hasCode, isFinished, toFailure } from '@holdfast/core'
 import { keepLease } from './keep-lease.ts'
 import type { CarryOutDeps, Outcome, ProgressListener } from './outcome.ts'
-import { announce, ended, promoteNext, waitFor } from './outcome.ts'
+import { announce, ended, PAUSED_MS, promoteNext, waitFor, wakeGroup } from './outcome.ts'
 import { persist } from './persist.ts'
 import type { ProgressReporter } from './report-progress.ts'
 import { createReporter } from './report-progress.ts'
@@ -74,7 +75,7 @@ async function attempt(run: Run): Promise<Outcome> {
   }
   if (operation.cancelRequested) work.stop('cancelled')
   if (deps.running.stopping) work.stop('shutdown')
-  let end: OperationEnd
+  let end: OperationEnd | OperationPause
   try {
     work.signal.throwIfAborted()
     end = await handler.run(contextOf(run, work.signal))
@@ -121,7 +122,7 @@ async function settle(run: Run, failure: Failure): Promise<Outcome> {
   const { deps, acquired, handler, settling } = run
   const { operation } = acquired
   const timer = setTimeout(() => settling.stop('cancelled'), SETTLE_MS)
-  let end: OperationEnd
+  let end: OperationEnd | OperationPause
   try {
     end = await handler.settle(contextOf(run, settling.signal), failure)
   } catch (error) {
@@ -137,14 +138,27 @@ async function settle(run: Run, failure: Failure): Promise<Outcome> {
   return record(run, end)
 }
 
-async function record(run: Run, end: OperationEnd): Promise<Outcome> {
+async function record(run: Run, end: OperationEnd | OperationPause): Promise<Outcome> {
+  if (end.state === 'waiting') return pause(run, end)
   const { deps, acquired, reporter } = run
   const { held, operation } = acquired
   await reporter.close()
   const next = await persist(deps, held, () => deps.operations.end(held, end))
   announce(deps, operation.id)
   await promoteNext(deps, next)
+  await wakeGroup(deps, operation)
   return ended({ state: end.state, result: end.result, error: end.failure })
+}
+
+/** The work goes on elsewhere: nothing is held until there is something to do again. */
+async function pause({ deps, acquired, reporter }: Run, where: OperationPause): Promise<Outcome> {
+  const { held, operation } = acquired
+  await reporter.close()
+  await persist(deps, held, () =>
+    deps.operations.pause(held, { phase: where.phase, progress: where.progress }),
+  )
+  announce(deps, operation.id)
+  return waitFor(PAUSED_MS)
 }
 
 /** Nothing may be written any more. It may be that the end was written, and only the answer was lost. */
@@ -169,9 +183,10 @@ async function afterTrouble(run: Run, error: unknown): Promise<Outcome> {
   return ended(current)
 }
 
-function contextOf({ acquired, reporter }: Run, signal: AbortSignal): OperationContext {
+function contextOf({ deps, acquired, reporter }: Run, signal: AbortSignal): OperationContext {
   const { operation, held, takenOver } = acquired
-  return { operation, held, takenOver, signal, report: reporter.report }
+  const { queue, events } = deps
+  return { operation, held, takenOver, signal, report: reporter.report, queue, events }
 }
 
 /** The end of an operation whose handler could not settle it and that had begun nothing on a database. */
@@ -180,7 +195,7 @@ function plainEnd(operation: Operation, failure: Failure): OperationEnd {
     state: failure.code === 'CANCELLED' ? 'cancelled' : 'failed',
     result: null,
     failure,
-    backup: operation.type === 'backup' ? { kind: 'failed', failure } : null,
+    backup: operation.type === 'backup' && operation.backupId !== null ? { kind: 'failed', failure } : null,
     replaced: null,
     undone: null,
   }

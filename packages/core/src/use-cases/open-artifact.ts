@@ -6,7 +6,7 @@ import type { Artifact, Manifest } from '../domain/manifest.ts'
 import { AppError } from '../errors.ts'
 import { ProvenBytes } from '../pipeline/proven-bytes.ts'
 import type { WorkDeps } from '../ports/work.ts'
-import { artifactKeyOf, readManifest, requireArtifact } from './stored-backup.ts'
+import { artifactKeyOf, readManifest, readManifestAsStored, requireArtifact } from './stored-backup.ts'
 
 type OpenDeps = Pick<WorkDeps, 'catalog' | 'storages' | 'signer'>
 
@@ -14,6 +14,17 @@ type OpenDeps = Pick<WorkDeps, 'catalog' | 'storages' | 'signer'>
 export async function loadManifest(deps: OpenDeps, idOrName: string, signal: AbortSignal): Promise<Manifest> {
   const backup = await usableBackup(deps, idOrName)
   return readManifest(await deps.storages.byName(backup.storage), deps.signer, backup, signal)
+}
+
+/** The same as it lies in the storage, byte for byte. */
+export async function loadManifestText(
+  deps: OpenDeps,
+  idOrName: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const backup = await usableBackup(deps, idOrName)
+  const storage = await deps.storages.byName(backup.storage)
+  return (await readManifestAsStored(storage, deps.signer, backup, signal)).text
 }
 
 /**

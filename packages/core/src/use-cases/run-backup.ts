@@ -13,10 +13,10 @@ import { findManifest, removeObjects } from './stored-backup.ts'
 import { takeBackup } from './take-backup.ts'
 
 /**
- * Takes one backup. It ends as completed only through the truth gate: the dump is known complete, every artifact was
+ * Takes one backup of one database. It ends as completed only through the truth gate: the dump is known complete, every artifact was
  * read back byte for byte, the verification asked for passed, the fence is still ours and the manifest is written.
  */
-export function backupHandler(deps: WorkDeps): OperationHandler {
+export function databaseBackupHandler(deps: WorkDeps): OperationHandler {
   return {
     async run(context) {
       const request = backupRequestOf(context)

@@ -21,6 +21,16 @@ export async function readManifest(
   backup: Pick<Backup, 'id' | 'target' | 'facts'>,
   signal: AbortSignal,
 ): Promise<Manifest> {
+  return (await readManifestAsStored(storage, signer, backup, signal)).manifest
+}
+
+/** The manifest, and the very text that is stored: whoever checks its signature needs every byte. */
+export async function readManifestAsStored(
+  storage: Storage,
+  signer: ManifestSigner,
+  backup: Pick<Backup, 'id' | 'target' | 'facts'>,
+  signal: AbortSignal,
+): Promise<{ readonly manifest: Manifest; readonly text: string }> {
   const bytes = await readSmallObject(storage, manifestKey(backup.target, backup.id), signal)
   if (bytes === null) {
     throw new AppError('MANIFEST_MISSING', `backup ${backup.id} has no manifest in the storage`, {
@@ -34,7 +44,7 @@ export async function readManifest(
       `the manifest of backup ${backup.id} describes other data than the catalog`,
     )
   }
-  return manifest
+  return { manifest, text: Buffer.from(bytes).toString('utf8') }
 }
 
 /** The manifest if there is one that can be trusted; null if there is none or it is bad. */

@@ -200,10 +200,14 @@ async function describe(
   const { deps, storage, backup, request, context } = taking
   const startedAt = context.operation.startedAt ?? isoNow(deps.clock)
   const recordCount = Object.values(summary.rowCounts).reduce((sum, count) => sum + count, 0)
-  const usable = { target: backup.target, status: 'completed' } as const
+  const { database } = backup
+  const usable = {
+    ...{ target: backup.target, status: 'completed' as const },
+    ...(database !== null && { database }),
+  }
   const { items: previous } = await deps.catalog.backups.list(usable, { limit: 200, cursor: null })
   const smaller = shrinkage(previous, {
-    ...{ database: backup.database, format: request.format, counting: summary.counting },
+    ...{ database, format: request.format, counting: summary.counting },
     ...{ sizeBytes: summary.sizeBytes, recordCount, leftOut: summary.details.leftOut },
   })
   const draft = {

@@ -12,19 +12,22 @@ import {
   VerificationLevelSchema,
 } from '../contract/requests.ts'
 import { requireName } from '../domain/names.ts'
+import { selectNames } from '../domain/select-names.ts'
 import type { Target } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
 import type { DatabaseInfo } from '../ports/driver.ts'
 import type { WorkDeps } from '../ports/work.ts'
+import { databasesOfTarget } from './server-databases.ts'
 import { driverOfTarget } from './target-driver.ts'
-import { TARGET_URL_PURPOSE } from './target-url.ts'
+import { namesServer, TARGET_URL_PURPOSE } from './target-url.ts'
 
 const UrlSchema = Type.String({
   minLength: 1,
   maxLength: 8192,
   description: 'URL of the database; kept sealed',
 })
-const TargetOptionsSchema = Type.Object(
+/** What a target's backups are like unless a request says otherwise. */
+export const TargetOptionsSchema = Type.Object(
   {
     include: Type.Optional(IncludeSchema),
     compression: Type.Optional(CompressionSchema),
@@ -61,9 +64,11 @@ type TargetDeps = Pick<WorkDeps, 'catalog' | 'seal' | 'drivers'>
 
 /** Registers a database. Connects to nothing: `checkTarget` does. */
 export async function registerTarget(deps: TargetDeps, body: TargetBody): Promise<Target> {
+  const connection = await sealConnection(deps, body.url)
+  requireFitting(deps, { ...connection, options: body.options ?? {} })
   return deps.catalog.targets.add({
     name: requireName('name', body.name),
-    ...(await sealConnection(deps, body.url)),
+    ...connection,
     environment: body.environment ?? null,
     labels: body.labels ?? {},
     options: body.options ?? {},
@@ -73,15 +78,25 @@ export async function registerTarget(deps: TargetDeps, body: TargetBody): Promis
 /** Changes a target; its name and engine never change. */
 export async function changeTarget(deps: TargetDeps, name: string, body: TargetChangeBody): Promise<Target> {
   const { url, ...rest } = body
-  if (url === undefined) return deps.catalog.targets.change(name, rest)
-  const { engine, ...connection } = await sealConnection(deps, url)
   const target = await deps.catalog.targets.get(name)
+  if (url === undefined) {
+    requireFitting(deps, { ...target, options: rest.options ?? target.options })
+    return deps.catalog.targets.change(name, rest)
+  }
+  const { engine, ...connection } = await sealConnection(deps, url)
   if (engine !== target.engine) {
     throw new AppError('INVALID_REQUEST', `target ${name} is a ${target.engine} database and stays one`, {
       hint: 'register the other database as a target of its own',
     })
   }
+  requireFitting(deps, { engine, ...connection, options: rest.options ?? target.options })
   return deps.catalog.targets.change(name, { ...rest, connection })
+}
+
+/** What a check found. */
+export interface TargetCheck extends DatabaseInfo {
+  /** Of a target that names a server: the databases that a backup of it would be of; null otherwise. */
+  readonly databases: readonly string[] | null
 }
 
 /** Connects to a target and reports what is there. Changes nothing. */
@@ -89,9 +104,34 @@ export async function checkTarget(
   deps: TargetDeps & Pick<WorkDeps, 'driverContext'>,
   name: string,
   signal: AbortSignal,
-): Promise<DatabaseInfo> {
+): Promise<TargetCheck> {
+  const target = await deps.catalog.targets.get(name)
   const driver = await driverOfTarget(deps, name)
-  return driver.inspect(signal)
+  const info = await driver.inspect(signal)
+  if (!namesServer(deps.drivers.byEngine(target.engine), target)) return { ...info, databases: null }
+  const present = await databasesOfTarget(deps, name, signal)
+  const { names, unmatched } = selectNames(present, target.options.databases)
+  const missing = names.filter((database) => !present.includes(database))
+  const warnings = [
+    ...info.warnings,
+    ...unmatched.map((pattern) => `no database matches ${pattern}`),
+    ...missing.map((database) => `there is no database ${database}: a backup of it will fail`),
+    ...(names.length === 0 ? ['no database is to be backed up: a backup of this target will fail'] : []),
+  ]
+  return { ...info, databases: names, warnings }
+}
+
+/** Options that mean something for servers alone are refused elsewhere: nobody would notice that they do nothing. */
+function requireFitting(
+  deps: TargetDeps,
+  { engine, displayUrl, options }: Pick<Target, 'engine' | 'displayUrl' | 'options'>,
+): void {
+  const { databases, parallelDatabases } = options
+  if (databases === undefined && parallelDatabases === undefined) return
+  if (namesServer(deps.drivers.byEngine(engine), { displayUrl })) return
+  throw new AppError('INVALID_REQUEST', 'the URL names one database, not a server with many', {
+    hint: "leave out the options 'databases' and 'parallelDatabases', or the database in the URL",
+  })
 }
 
 async function sealConnection(deps: TargetDeps, url: string) {
