@@ -68,7 +68,7 @@ function makeGauges(registry: Registry) {
     backups: gauge('backups', 'Backups by status', ['status']),
     operations: gauge('operations', 'Operations by state', ['state']),
     storedBytes: gauge('stored_bytes', 'Bytes in the storage', []),
-    newest: gauge('newest_backup_age_seconds', 'Age of the newest usable backup', ['target']),
+    newest: gauge('newest_backup_age_seconds', 'Age of the newest usable backup', ['target', 'database']),
     jobs: gauge('queue_jobs', 'Jobs by queue and state', ['queue', 'state']),
     workers: gauge('workers', 'Workers alive', []),
   }
@@ -90,8 +90,11 @@ async function readCatalog(deps: MetricsDeps, gauges: Gauges): Promise<void> {
   for (const [state, count] of Object.entries(stats.operations)) gauges.operations.set({ state }, count)
   // targets come and go
   gauges.newest.reset()
-  for (const { target, consistentAt } of stats.newest) {
-    gauges.newest.set({ target }, (deps.clock.now() - Date.parse(consistentAt)) / 1000)
+  for (const { target, database, consistentAt } of stats.newest) {
+    gauges.newest.set(
+      database === null ? { target } : { target, database },
+      (deps.clock.now() - Date.parse(consistentAt)) / 1000,
+    )
   }
 }
 

@@ -15,6 +15,13 @@ export function oneOf<const Text extends string>(texts: readonly Text[]) {
   return Type.Unsafe<Text>(Type.String({ enum: [...texts] }))
 }
 
+const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+
+/** An id, and of what. */
+export function idOf(description: string) {
+  return Type.String({ pattern: UUID, description })
+}
+
 export const Moment = Type.String({ format: 'date-time' })
 export const Count = Type.Integer({ minimum: 0 })
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { WorkDeps } from '@holdfast/core'
-import { loadManifest, ManifestSchema, openArtifact } from '@holdfast/core'
+import { loadManifestText, ManifestSchema, openArtifact } from '@holdfast/core'
 import { Type } from 'typebox'
 import { whenClientGone } from '../../http/client-gone.ts'
 import { problemResponses } from '../../http/problem.ts'
@@ -34,9 +34,9 @@ function addManifest(app: RouteApp, deps: BackupContentRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const manifest = await loadManifest(deps, request.params.id, whenClientGone(reply))
-      // as text, past the serializer: the signature covers every field, those of later versions included
-      return reply.type('application/json').send(`${JSON.stringify(manifest, null, 2)}\n`)
+      const text = await loadManifestText(deps, request.params.id, whenClientGone(reply))
+      // past the serializer: the signature covers every field, those of later versions included
+      return reply.type('application/json').send(text)
     },
   )
 }

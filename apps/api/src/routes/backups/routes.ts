@@ -1,6 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { BackupFilter, DispatchDeps, WorkDeps } from '@holdfast/core'
-import { AppError, acceptBackup, BackupBody, changeBackup, deleteBackup, dispatch } from '@holdfast/core'
+import {
+  AppError,
+  acceptBackup,
+  BackupBody,
+  changeBackup,
+  deleteBackup,
+  dispatch,
+  latestBackup,
+} from '@holdfast/core'
 import { acceptedResponses, answerAccepted, callerOf, IdempotencyHeaders } from '../../http/accepted.ts'
 import { pageSchema, toPageRequest, toPageView } from '../../http/page.ts'
 import { problemResponses } from '../../http/problem.ts'
@@ -85,10 +93,8 @@ function addReading(app: RouteApp, deps: BackupRouteDeps): void {
       },
     },
     async (request) => {
-      const { target } = request.query
-      const backup = await deps.catalog.backups.latest(target)
-      if (backup) return toBackupView(backup)
-      throw new AppError('BACKUP_NOT_FOUND', `no usable backup of ${target}`)
+      const { target, database = null } = request.query
+      return toBackupView(await latestBackup(deps, target, database))
     },
   )
 

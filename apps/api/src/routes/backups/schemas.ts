@@ -4,6 +4,7 @@ import {
   BackupKindSchema,
   BackupModeSchema,
   BackupReferenceSchema,
+  DatabaseNameSchema,
   LabelsSchema,
   NameSchema,
   NoteSchema,
@@ -14,6 +15,7 @@ import {
   Count,
   Details,
   FailureView,
+  idOf,
   Moment,
   mapOf,
   oneOf,
@@ -27,7 +29,10 @@ import { pageQuery } from '../../http/page.ts'
 const STATUSES = Object.keys(BACKUP_TRANSITIONS) as readonly BackupStatus[]
 
 export const BackupParams = Type.Object({ id: BackupReferenceSchema }, { additionalProperties: false })
-export const LatestQuery = Type.Object({ target: NameSchema }, { additionalProperties: false })
+export const LatestQuery = Type.Object(
+  { target: NameSchema, database: Type.Optional(DatabaseNameSchema) },
+  { additionalProperties: false },
+)
 export const DownloadQuery = Type.Object(
   { artifact: Type.Optional(oneOf(['data', 'files'])) },
   { additionalProperties: false },
@@ -45,6 +50,8 @@ const Since = Type.String({
 export const BackupListQuery = Type.Object(
   {
     target: Type.Optional(NameSchema),
+    database: Type.Optional(DatabaseNameSchema),
+    group: Type.Optional(idOf('The operation of a group: the backups of its members')),
     environment: Type.Optional(NameSchema),
     status: Type.Optional(oneOf(STATUSES)),
     kind: Type.Optional(BackupKindSchema),
@@ -87,6 +94,8 @@ export const BackupView = Type.Object(
     kind: Type.String(),
     status: oneOf(STATUSES),
     parentId: orNull(Type.String()),
+    database: orNull(Type.String({ description: 'Of a target that names a server' })),
+    groupId: orNull(Type.String({ description: 'The operation on the server that it is a part of' })),
     format: orNull(Type.String()),
     sizeBytes: orNull(Count),
     storedBytes: orNull(Count),
@@ -128,8 +137,10 @@ export type BackupView = Static<typeof BackupView>
 export function toBackupView(backup: Backup): BackupView {
   const { id, name, target, engine, mode, kind, status, parentId, compression, encryption, storage } = backup
   const { environment, note, pinned, retain, requestedBy, createdAt, startedAt, expiresAt } = backup
+  const { database, groupId } = backup
   return {
     ...{ id, name, target, engine, mode, kind, status, parentId, compression, encryption, storage },
+    ...{ database, groupId },
     ...{ environment, note, pinned, retain, requestedBy, createdAt, startedAt, expiresAt },
     ...factsOf(backup),
     labels: { ...backup.labels },

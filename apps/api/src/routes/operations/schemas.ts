@@ -2,7 +2,7 @@ import type { Operation, OperationRequest, OperationState, Replaced } from '@hol
 import { FINISHED_STATES, NameSchema, OPERATION_TYPES } from '@holdfast/core'
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import { Count, FailureView, Moment, mapOf, oneOf, orNull, toFailureView } from '../../http/fields.ts'
+import { Count, FailureView, idOf, Moment, mapOf, oneOf, orNull, toFailureView } from '../../http/fields.ts'
 import { pageQuery } from '../../http/page.ts'
 
 const STATES = [
@@ -11,13 +11,11 @@ const STATES = [
   'running',
   ...FINISHED_STATES,
 ] as const satisfies readonly OperationState[]
-const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-const Id = Type.String({ pattern: UUID })
 
 /** Longest time that a long poll may ask for. */
 export const LONGEST_WAIT_S = 60
 
-export const OperationParams = Type.Object({ id: Id }, { additionalProperties: false })
+export const OperationParams = Type.Object({ id: idOf('Of the operation') }, { additionalProperties: false })
 
 export const OperationQuery = Type.Object(
   {
@@ -37,7 +35,8 @@ export const OperationListQuery = Type.Object(
     state: Type.Optional(oneOf(STATES)),
     type: Type.Optional(oneOf(OPERATION_TYPES)),
     target: Type.Optional(NameSchema),
-    backupId: Type.Optional(Id),
+    backupId: Type.Optional(idOf('Of the backup that it makes or uses')),
+    group: Type.Optional(idOf('The operation of a group: its members')),
     ...pageQuery,
   },
   { additionalProperties: false },
@@ -54,6 +53,8 @@ export const OperationView = Type.Object(
       percent: Type.Optional(Type.Number()),
       bytes: Count,
       totalBytes: Type.Optional(Count),
+      objects: Type.Optional(Count),
+      totalObjects: Type.Optional(Count),
     }),
     coalesced: Type.Boolean({
       description: 'True if an equal request was under way and this is its operation',
@@ -99,8 +100,8 @@ export function toOperationView(operation: Operation, coalesced = false): Operat
 /** Sealed URLs stay in the catalog: a destination is shown without its secrets. */
 function toRequestView(request: OperationRequest): Record<string, unknown> {
   if (request.type !== 'restore') return { ...request }
-  const into = 'target' in request.into ? { target: request.into.target } : { url: request.into.displayUrl }
-  return { ...request, into }
+  const { into } = request
+  return { ...request, into: 'target' in into ? { ...into } : { url: into.displayUrl } }
 }
 
 export const ReplacedView = Type.Object(

@@ -14,9 +14,13 @@ export const StatsView = Type.Object(
     operations: countsOf(['queued', 'waiting', 'running', ...FINISHED_STATES]),
     storedBytes: Count,
     sizeBytes: Count,
-    newest: Type.Array(Type.Object({ target: Type.String(), consistentAt: Moment }), {
-      description: 'When the newest usable backup of each target is consistent at',
-    }),
+    newest: Type.Array(
+      Type.Object({ target: Type.String(), database: orNull(Type.String()), consistentAt: Moment }),
+      {
+        description:
+          'When the newest usable backup of each target, and of each database of a server, is consistent at',
+      },
+    ),
   },
   { $id: 'Stats' },
 )
@@ -29,7 +33,7 @@ export function toStatsView(stats: CatalogStats): StatsView {
     operations: { ...stats.operations },
     storedBytes: stats.storedBytes,
     sizeBytes: stats.sizeBytes,
-    newest: stats.newest.map(({ target, consistentAt }) => ({ target, consistentAt })),
+    newest: stats.newest.map(({ target, database, consistentAt }) => ({ target, database, consistentAt })),
   }
 }
 

@@ -1,5 +1,5 @@
-import type { DatabaseInfo, Target } from '@holdfast/core'
-import { NameSchema } from '@holdfast/core'
+import type { Target, TargetCheck, TargetOptions } from '@holdfast/core'
+import { NameSchema, TargetOptionsSchema } from '@holdfast/core'
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { Count, Details, Moment, orNull, Texts } from '../../http/fields.ts'
@@ -20,11 +20,7 @@ export const TargetView = Type.Object(
     url: Type.String({ description: 'Without credentials' }),
     environment: orNull(Type.String()),
     labels: Texts,
-    options: Type.Object({
-      include: Type.Optional(Type.Array(Type.String())),
-      compression: Type.Optional(Type.String()),
-      verify: Type.Optional(Type.String()),
-    }),
+    options: Type.Unsafe<TargetOptions>(TargetOptionsSchema),
     createdAt: Moment,
     updatedAt: Moment,
   },
@@ -34,7 +30,6 @@ export type TargetView = Static<typeof TargetView>
 
 /** The only place where a target becomes JSON. */
 export function toTargetView(target: Target): TargetView {
-  const { include, ...options } = target.options
   return {
     id: target.id,
     name: target.name,
@@ -42,7 +37,7 @@ export function toTargetView(target: Target): TargetView {
     url: target.displayUrl,
     environment: target.environment,
     labels: { ...target.labels },
-    options: { ...options, ...(include === undefined ? {} : { include: [...include] }) },
+    options: target.options,
     createdAt: target.createdAt,
     updatedAt: target.updatedAt,
   }
@@ -54,6 +49,11 @@ export const TargetCheckView = Type.Object(
     version: Type.String({ description: 'Of the server or the file format' }),
     toolVersion: Type.String({ description: 'Of the program or library that backs it up' }),
     sizeBytes: Count,
+    databases: orNull(
+      Type.Array(Type.String(), {
+        description: 'Of a target that names a server: the databases that a backup of it would be of',
+      }),
+    ),
     details: Details,
     warnings: Type.Array(Type.String()),
   },
@@ -61,12 +61,13 @@ export const TargetCheckView = Type.Object(
 )
 export type TargetCheckView = Static<typeof TargetCheckView>
 
-export function toTargetCheckView(target: string, info: DatabaseInfo): TargetCheckView {
+export function toTargetCheckView(target: string, info: TargetCheck): TargetCheckView {
   return {
     target,
     version: info.version,
     toolVersion: info.toolVersion,
     sizeBytes: info.sizeBytes,
+    databases: info.databases && [...info.databases],
     details: { ...info.details },
     warnings: [...info.warnings],
   }
