@@ -6,6 +6,9 @@ const PSQL = 'psql -X -w -q -o /dev/null'
 const STRICT_PSQL = `${PSQL} -v ON_ERROR_STOP=1`
 const PG_RESTORE = 'pg_restore -w --exit-on-error'
 
+/** The first version of PostgreSQL whose databases have a provider of their locale. */
+const KNOWS_PROVIDERS = 15
+
 /** How a format is laid into `$WORK`, and from there into the database `$TARGET`. */
 interface Loading {
   readonly unpack: (data: StoredPart) => string
@@ -73,67 +76,67 @@ create databases. Set \`WORK\` to the absolute path of a directory that does not
 
 ${shellBlock(`umask 077
 : "\${WORK:?set it to the path of a new directory}" &&
-mkdir -- "$WORK" &&
+test ! -e "$WORK" && mkdir -- "$WORK.unchecked" &&
 ${steps.join(' &&\n')} &&
+mv -- "$WORK.unchecked" "$WORK" &&
 echo 'OK, the dump is unpacked'`)}`
 }
 
 function unpackTo(name: string, part: StoredPart): string {
-  const file = `"$WORK/${name}"`
+  const file = `"$WORK.unchecked/${name}"`
   return `${part.command} > ${file} && ${fileHasSha256(file, part.sha256)}`
 }
 
 /** Read twice rather than stored twice: a dump can be large. */
 function unpackDirectory({ command, sha256 }: StoredPart): string {
   return `${outputHasSha256(command, sha256)} &&
-mkdir -- "$WORK/data" && ${command} | tar -x -f - -C "$WORK/data"`
+mkdir -- "$WORK.unchecked/data" && ${command} | tar -x -o -f - -C "$WORK.unchecked/data"`
 }
 
 function creatingRoles(): string {
   return `Create roles and tablespaces
 
-Read \`$WORK/globals.sql\` first: it also gives roles that exist the attributes and passwords that they had. An error
-that says that a role exists does not matter. A tablespace needs its directory on the server.
+Read \`$WORK/globals.sql\` first: it also gives roles that exist, maybe the one that you connect as, the attributes and
+passwords that they had. An error that says that a role exists does not matter. A tablespace needs its directory on the
+server.
 
 ${shellBlock(`${PSQL} -d postgres -f "$WORK/globals.sql" &&
 echo 'OK, the roles are created, unless an error above says more than that one exists'`)}`
 }
 
-function creatingDatabase({ details }: StoredParts, { load, isArchive }: Loading): string {
-  const options = creationOptions(details)
+function creatingDatabase(parts: StoredParts, { load, isArchive }: Loading): string {
+  const options = creationOptions(parts)
   const withoutOwners = isArchive
     ? ` Without the roles that own something, add \`--no-owner --no-privileges\` to \`pg_restore\` and leave out the
 next step.`
     : ''
   return `Load it into a new database
 
-Set \`DATABASE\` to a name that no database has yet. If it fails, \`dropdb -w -- "$DATABASE"\` removes what there is, and the
-block can be run again.${withoutOwners}
+Set \`DATABASE\` to a name that no database has yet. If the load fails, the new database is dropped again.${withoutOwners}
 
 ${shellBlock(`: "\${DATABASE:?set it to the name of a new database}" &&
 TARGET="dbname='$(printf '%s' "$DATABASE" | LC_ALL=C sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" &&
 createdb -w ${options.map(shellQuote).join(' ')} -- "$DATABASE" &&
-${load} &&
-${STRICT_PSQL} -d "$TARGET" -c ANALYZE &&
+{ { ${load} && ${STRICT_PSQL} -d "$TARGET" -c ANALYZE; } || { dropdb -w -- "$DATABASE"; false; }; } &&
+LOADED=$DATABASE &&
 echo 'OK, the database is loaded'`)}`
 }
 
 /** As the source was made: a copy in another encoding or order of letters would not be the same. */
-function creationOptions(details: StoredParts['details']): readonly string[] {
-  const options: readonly (readonly [option: string, detail: string])[] = [
-    ['--encoding', 'encoding'],
-    ['--lc-collate', 'collate'],
-    ['--lc-ctype', 'ctype'],
-    ['--locale-provider', 'localeProvider'],
-    ['--icu-locale', 'icuLocale'],
-    ['--icu-rules', 'icuRules'],
-    ['--builtin-locale', 'builtinLocale'],
-  ]
-  const known = options.flatMap(([option, detail]) => {
-    const value = details[detail]
-    return value === undefined || value === '' ? [] : [`${option}=${value}`]
-  })
-  return ['--template=template0', ...known]
+function creationOptions({ details, serverVersion }: StoredParts): readonly string[] {
+  const { encoding, collate, ctype, localeProvider: provider, locale, icuRules } = details
+  const options = {
+    encoding,
+    'lc-collate': collate,
+    'lc-ctype': ctype,
+    // without a provider it would be the one of template0
+    'locale-provider': Number.parseInt(serverVersion, 10) >= KNOWS_PROVIDERS ? provider : undefined,
+    'icu-locale': provider === 'icu' ? locale : undefined,
+    'icu-rules': provider === 'icu' ? icuRules : undefined,
+    'builtin-locale': provider === 'builtin' ? locale : undefined,
+  }
+  const known = Object.entries(options).filter(([, value]) => value !== undefined && value !== '')
+  return ['--template=template0', ...known.map(([option, value]) => `--${option}=${value}`)]
 }
 
 function settingUp(): string {
@@ -141,7 +144,8 @@ function settingUp(): string {
 
 Its owner, privileges, comment and settings, which the dump itself does not have.
 
-${shellBlock(`${STRICT_PSQL} -v "database=$DATABASE" -d "$TARGET" -f "$WORK/settings.sql" &&
+${shellBlock(`: "\${LOADED:?load it first}" &&
+${STRICT_PSQL} -v "database=$LOADED" -d "$TARGET" -f "$WORK/settings.sql" &&
 echo 'OK, the database is as it was'`)}`
 }
 
@@ -150,11 +154,13 @@ function replacing(): string {
 
 Only if the new database shall take the place of another. **Stop every program that uses it first.** Set \`REPLACED\` to
 the name of that database, and \`ASIDE\` to a name that no database has yet, under which it is kept. Both change their
-names at once, or neither does. The same with \`DATABASE\` and \`REPLACED\` set the other way round goes back.
+names at once, or neither does. To go back, run it again with \`LOADED\` set to
+the name that was kept aside and \`ASIDE\` to another.
 
-${shellBlock(`: "\${REPLACED:?set it to the name of the database to replace}" &&
+${shellBlock(`: "\${LOADED:?set it to the name of the new database}" &&
+: "\${REPLACED:?set it to the name of the database to replace}" &&
 : "\${ASIDE:?set it to the name under which that is kept}" &&
-${STRICT_PSQL} -v "new=$DATABASE" -v "old=$REPLACED" -v "aside=$ASIDE" -d postgres <<'END' &&
+${STRICT_PSQL} -v "new=$LOADED" -v "old=$REPLACED" -v "aside=$ASIDE" -d postgres <<'END' &&
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'new', :'old');
 BEGIN;
 ALTER DATABASE :"old" RENAME TO :"aside";
