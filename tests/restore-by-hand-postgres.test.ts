@@ -160,7 +160,7 @@ describe('RESTORE.md of a PostgreSQL dump', () => {
     await server.createDatabase(REPLACED)
     await server.sql(REPLACED, 'CREATE TABLE was_here ()')
     const backup = await storeBackup('custom', 'zstd')
-    expect(read(backup).okLines).toBe(5)
+    expect(read(backup).okLines).toBe(6)
     const names = { LOADED: ASIDE, ASIDE: DESTINATION }
     expect(read(backup, { from: -1, names })).toMatchObject({ okLines: 1, errors: '' })
     expect(await server.sql(REPLACED, 'SELECT count(*)::int AS tables FROM was_here')).toEqual([
