@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { AppError, cancellation } from '../errors.ts'
 
-const STDERR_TAIL_BYTES = 4096
+/** Enough for what a tool says before it quotes a long statement. */
+const STDERR_TAIL_BYTES = 65_536
+const LOGGED_BYTES = 4096
 /** How long a tool may take to clean up after SIGTERM before its group is killed. */
 const GRACE_MS = 2000
 
@@ -35,7 +37,7 @@ export class ToolFailure extends Error {
   readonly exit: ToolExit
 
   constructor(exit: ToolExit) {
-    super(exit.stderrTail.trim())
+    super(exit.stderrTail.trim().slice(-LOGGED_BYTES))
     this.name = 'ToolFailure'
     this.exit = exit
   }
