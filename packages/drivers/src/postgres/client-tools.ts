@@ -83,27 +83,34 @@ export function chooseTools(found: readonly ClientTools[], serverVersion: number
   )
 }
 
-/** The clients of this machine, looked for once; again when none of them fits. */
+/** The clients of this machine: looked for once, and again when none that fits is there. */
 export class Toolbox {
   readonly #places: ToolPlaces
+  readonly #standard: readonly string[]
   #found: Promise<readonly ClientTools[]> | null = null
 
-  constructor(places: ToolPlaces) {
+  constructor(places: ToolPlaces, standard: readonly string[] = STANDARD) {
     this.#places = places
+    this.#standard = standard
   }
 
   /** The client for a server's version. Rejects like {@link chooseTools}. */
   async toolsFor(serverVersion: number): Promise<ClientTools> {
-    const known = this.#found
-    if (known !== null) {
-      try {
-        return chooseTools(await known, serverVersion)
-      } catch {
-        // perhaps it has been installed since
-      }
-    }
-    this.#found = findClientTools(this.#places)
+    this.#found ??= findClientTools(this.#places, this.#standard)
+    const known = await this.#choose(this.#found, serverVersion)
+    if (known !== null) return known
+    // it may have been installed, replaced or removed since
+    this.#found = findClientTools(this.#places, this.#standard)
     return chooseTools(await this.#found, serverVersion)
+  }
+
+  async #choose(found: Promise<readonly ClientTools[]>, serverVersion: number): Promise<ClientTools | null> {
+    try {
+      const tools = chooseTools(await found, serverVersion)
+      return (await isProgram(tools.pgDump)) ? tools : null
+    } catch {
+      return null
+    }
   }
 }
 

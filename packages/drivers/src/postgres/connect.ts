@@ -1,44 +1,80 @@
-import { AppError, cancellation } from '@holdfast/core'
+import { AppError, cancellation, throwIfAborted } from '@holdfast/core'
 import { DatabaseError } from 'pg'
 import { toFailureOf } from './failure.ts'
 import { PinnedClient } from './pinned-client.ts'
 import type { PostgresConnection } from './postgres-url.ts'
-import type { TlsOptions } from './tls-options.ts'
+import type { Backend } from './session-settings.ts'
+import { prepareSession } from './session-settings.ts'
+import { isTlsFailure, offersNoTls, tlsFailure } from './tls-failure.ts'
+import type { Tls } from './tls-options.ts'
 import { tlsAttempts } from './tls-options.ts'
 
 const KEEPALIVE_AFTER_MS = 10_000
-/** What the client library says when the server answers that it has no TLS. */
-const NO_TLS = /does not support SSL/
 
-/** Where and as whom to connect. */
-interface Wanted {
+/** Which database to open, for what. */
+export interface Wanted {
   readonly database: string
   readonly applicationName: string
   readonly signal: AbortSignal
 }
 
-/** A connected client; TLS as libpq would do it for the same `sslmode`. Rejects with an {@link AppError}. */
-export async function connectClient(connection: PostgresConnection, wanted: Wanted): Promise<PinnedClient> {
-  const attempts = await tlsAttempts(connection)
+/** A client that is in the right database with all settings pinned. Whoever has it must listen for its errors. */
+export interface ConnectedClient {
+  readonly client: PinnedClient
+  readonly backend: Backend
+}
+
+/** Connects, over TLS as libpq would for the same `sslmode`. Rejects with an {@link AppError}. */
+export async function connectClient(
+  connection: PostgresConnection,
+  wanted: Wanted,
+): Promise<ConnectedClient> {
   let refusal: unknown
-  for (const tls of attempts) {
+  for (const tls of await tlsAttempts(connection)) {
+    throwIfAborted(wanted.signal)
     try {
       return await attempt(connection, wanted, tls)
     } catch (error) {
       refusal = error
-      if (wanted.signal.aborted || !mayTryOther(error, tls)) break
+      if (!mayTryOther(error, tls)) break
     }
   }
-  if (wanted.signal.aborted) throw cancellation(wanted.signal)
-  throw describe(refusal)
+  throw tlsFailure(refusal) ?? toFailureOf(refusal)
 }
 
-async function attempt(
-  connection: PostgresConnection,
-  { database, applicationName, signal }: Wanted,
-  tls: TlsOptions | false,
-): Promise<PinnedClient> {
+/** As libpq: with and without TLS are tried in turn, as far as there are two, if one is not to be had or not let in. */
+function mayTryOther(error: unknown, tls: Tls): boolean {
+  if (error instanceof DatabaseError) return error.code?.startsWith('28') ?? false
+  return tls !== false && (isTlsFailure(error) || offersNoTls(error))
+}
+
+async function attempt(connection: PostgresConnection, wanted: Wanted, tls: Tls): Promise<ConnectedClient> {
+  const client = clientOf(connection, wanted, tls)
+  const stopped = Promise.withResolvers<never>()
+  const stop = (reason: AppError) => {
+    stopped.reject(reason)
+    client.connection.stream.destroy()
+  }
+  const onAbort = () => stop(cancellation(wanted.signal))
+  wanted.signal.addEventListener('abort', onAbort, { once: true })
+  const timer = setTimeout(() => stop(tooSlow()), connection.connectTimeoutMs)
+  try {
+    // the library takes its time to notice that its stream is gone
+    await Promise.race([client.connect(), stopped.promise])
+    const preparing = prepareSession(client, wanted.database, connection)
+    return { client, backend: await Promise.race([preparing, stopped.promise]) }
+  } catch (error) {
+    client.connection.stream.destroy()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    wanted.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function clientOf(connection: PostgresConnection, wanted: Wanted, tls: Tls): PinnedClient {
   const { host, port, user, password } = connection
+  const { database, applicationName } = wanted
   const client = new PinnedClient(
     {
       ...{ host, port, user, database },
@@ -51,36 +87,9 @@ async function attempt(
     },
     { user, database, application_name: applicationName },
   )
-  client.on('error', () => {}) // the promise says it
-  const destroy = () => client.connection.stream.destroy()
-  const timedOut = AbortSignal.timeout(connection.connectTimeoutMs)
-  const stop = AbortSignal.any([signal, timedOut])
-  stop.addEventListener('abort', destroy, { once: true })
-  try {
-    await connected(client, stop)
-    return client
-  } catch (error) {
-    destroy()
-    if (signal.aborted) throw cancellation(signal)
-    if (timedOut.aborted)
-      throw new AppError('TARGET_UNREACHABLE', 'the PostgreSQL server did not answer in time')
-    throw error
-  } finally {
-    stop.removeEventListener('abort', destroy)
-  }
-}
-
-/** Does not wait for the library to notice that its stream is gone. */
-async function connected(client: PinnedClient, stop: AbortSignal): Promise<void> {
-  const stopped = Promise.withResolvers<never>()
-  const onStop = () => stopped.reject(stop.reason)
-  stop.addEventListener('abort', onStop, { once: true })
-  if (stop.aborted) onStop()
-  try {
-    await Promise.race([client.connect(), stopped.promise])
-  } finally {
-    stop.removeEventListener('abort', onStop)
-  }
+  // promises say it; without a listener it would end the process
+  client.on('error', () => {})
+  return client
 }
 
 function requirePassword(password: string | null): string {
@@ -90,34 +99,8 @@ function requirePassword(password: string | null): string {
   })
 }
 
-/** As libpq: over TLS and without are tried in turn when the first is not to be had or not let in. */
-function mayTryOther(error: unknown, tls: TlsOptions | false): boolean {
-  if (error instanceof DatabaseError) return error.code?.startsWith('28') ?? false
-  return tls !== false && (isTlsFailure(error) || (error instanceof Error && NO_TLS.test(error.message)))
-}
-
-function isTlsFailure(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return /^(ERR_SSL|ERR_TLS|CERT|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
-    code,
-  )
-}
-
-function describe(error: unknown): unknown {
-  if (error instanceof Error && NO_TLS.test(error.message)) {
-    return new AppError('TARGET_UNREACHABLE', 'the PostgreSQL server offers no TLS and sslmode demands it', {
-      retryable: false,
-      cause: error,
-    })
-  }
-  if (!isTlsFailure(error)) return toFailureOf(error)
-  return new AppError(
-    'TARGET_UNREACHABLE',
-    'the TLS certificates of the PostgreSQL server and of the URL do not agree',
-    {
-      hint: 'check sslrootcert, sslcert, sslkey, and the host name in the certificate of the server',
-      retryable: false,
-      cause: error,
-    },
-  )
+function tooSlow(): AppError {
+  return new AppError('TARGET_UNREACHABLE', 'the PostgreSQL server did not answer in time', {
+    hint: 'check host, port and the network, or raise connect_timeout in the URL',
+  })
 }

@@ -33,7 +33,7 @@ export function conninfoOf(
     sslkey: connection.sslKey ?? NOWHERE,
     sslcrl: NOWHERE,
     gssencmode: 'disable',
-    passfile: '/dev/null',
+    passfile: NOWHERE,
     keepalives: 1,
     keepalives_idle: KEEPALIVE_IDLE_S,
     keepalives_interval: KEEPALIVE_INTERVAL_S,
@@ -56,7 +56,7 @@ export function toolEnvironment(connection: PostgresConnection): Readonly<Record
   }
   return {
     HOME: NOWHERE,
-    PGPASSFILE: '/dev/null',
+    PGPASSFILE: NOWHERE,
     PGOPTIONS: Object.entries(options)
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),

@@ -1,6 +1,6 @@
 import { AppError } from '@holdfast/core'
 import { DatabaseError } from 'pg'
-import { failureOfState } from './sql-state.ts'
+import { meaningOfState } from './sql-state.ts'
 import { unreachable } from './unreachable.ts'
 
 export { failureOfTool } from './tool-failure.ts'
@@ -27,10 +27,7 @@ export class ServerRefusal extends Error {
  */
 export function toFailureOf(error: unknown): unknown {
   if (error instanceof AppError) return error
-  if (error instanceof DatabaseError) {
-    const { code = 'XX000', schema, table } = error
-    return failureOfState(code, { schema, table, message: error.message, cause: new ServerRefusal(error) })
-  }
+  if (error instanceof DatabaseError) return refusal(error)
   return unreachable(error) ?? error
 }
 
@@ -39,4 +36,11 @@ export function sqlStateOf(error: unknown): string | null {
   if (error instanceof DatabaseError) return error.code ?? null
   if (error instanceof ServerRefusal) return error.sqlState
   return error instanceof AppError && error.cause !== undefined ? sqlStateOf(error.cause) : null
+}
+
+function refusal(error: DatabaseError): AppError {
+  const { schema, table } = error
+  const { code, message, ...options } = meaningOfState(error.code ?? 'XX000', error.message)
+  const where = table === undefined ? '' : ` (table ${schema === undefined ? '' : `${schema}.`}${table})`
+  return new AppError(code, `${message}${where}`, { ...options, cause: new ServerRefusal(error) })
 }

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { AppError } from '@holdfast/core'
 import type { UrlSettings } from './url-settings.ts'
-import { readSettings } from './url-settings.ts'
+import { formatSettings, readSettings } from './url-settings.ts'
 
 /** Where a database (or a server) is and how to talk to it. Holds a secret: never to be logged. */
 export interface PostgresConnection extends Omit<UrlSettings, 'host'> {
@@ -35,18 +35,14 @@ export function parsePostgresUrl(url: string): PostgresConnection {
   return { ...place, ...readUser(userInfo), database: readDatabase(database), ...settings }
 }
 
-/** The URL without its password, in canonical form. */
+/** The URL without its password, in canonical form: what is the default is left out. */
 export function displayPostgresUrl(connection: PostgresConnection): string {
-  const { host, port, user, database, sslMode } = connection
+  const { host, port, user, database } = connection
   const isSocket = host.startsWith('/')
-  const address = isIPv6(host) ? `[${host}]` : isSocket ? '' : host
-  const query = [
-    ...(isSocket ? [`host=${encodeURIComponent(host)}`] : []),
-    ...(sslMode === 'prefer' ? [] : [`sslmode=${sslMode}`]),
-  ]
+  const address = isIPv6(host) ? `[${encodeURIComponent(host).replaceAll('%3A', ':')}]` : host
   const path = database === null ? '' : `/${encodeURIComponent(database)}`
-  const tail = query.length === 0 ? '' : `?${query.join('&')}`
-  return `postgres://${encodeURIComponent(user)}@${address}:${port}${path}${tail}`
+  const query = formatSettings({ ...connection, host: isSocket ? host : null })
+  return `postgres://${encodeURIComponent(user)}@${isSocket ? '' : address}:${port}${path}${query}`
 }
 
 /** One key for all spellings of one place; the database is empty for a server. */
@@ -85,7 +81,7 @@ function readDatabase(encoded: string): string | null {
 
 function readAddress(address: string, setting: string | null): { host: string; port: number } {
   const [, written = '', portText] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(address) ?? []
-  if (address !== '' && written === '' && portText === undefined) throw invalid('has a bad host')
+  if (isIPv6(address)) throw invalid('has an IPv6 address without brackets')
   if (written !== '' && setting !== null) throw invalid('names a host twice')
   if (written === '' && setting === null) throw invalid('names no host')
   const host = requireHost(setting ?? decodePart(written, 'host'))
@@ -100,8 +96,8 @@ function requireHost(host: string): string {
   // the tools would take a comma for a list of hosts
   if (host.includes(',')) throw invalid('names several hosts, or a host with a comma')
   if (host.startsWith('/')) return host.length > 1 ? host.replace(/\/+$/, '') : host
-  const inBrackets = /^\[(.*)\]$/.exec(host)?.[1]
-  if (inBrackets !== undefined && isIPv6(inBrackets)) return inBrackets
+  const inBrackets = /^\[(.*)\]$/.exec(host)?.[1] ?? host
+  if (isIPv6(inBrackets)) return inBrackets
   if (!/^[a-z0-9_.-]{1,253}$/i.test(host)) throw invalid('has a bad host')
   return host
 }

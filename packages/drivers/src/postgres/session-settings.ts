@@ -1,16 +1,22 @@
 import { AppError } from '@holdfast/core'
+import type { Client } from 'pg'
+import { escapeLiteral } from 'pg'
 import type { PostgresConnection } from './postgres-url.ts'
-import type { QueryOptions, Session } from './session.ts'
 
-/** Seconds after which a working server looks whether anybody still listens. */
-const CHECK_INTERVAL = '5s'
+/** What a new session knows of itself. */
+export interface Backend {
+  readonly pid: number
+  /** With the process id it names one session for ever: process ids come again. */
+  readonly startedAt: string
+  /** Like server_version_num: 150020. */
+  readonly serverVersion: number
+}
 
 /** Whatever a role or a database has set, our queries mean the same. What a server does not know is left out. */
 const PINNED: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '0',
   idle_session_timeout: '0',
   transaction_timeout: '0',
-  search_path: '',
   // rows that the user may not see are an error, never left out
   row_security: 'off',
   extra_float_digits: '3',
@@ -25,71 +31,51 @@ const PINNED: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'off',
 }
 
-interface Facts {
-  readonly pid: number
-  readonly serverVersion: number
-  readonly startedAt: string
-}
+/** How often a server that works looks whether its client is still there. Not every system can. */
+const CHECK_INTERVAL = '5s'
 
 /** Pins the settings of a new session and makes sure that it is in the database that was asked for. */
-export async function prepare(
-  session: Session,
+export async function prepareSession(
+  client: Client,
+  database: string,
   { lockTimeoutMs, statementTimeoutMs }: PostgresConnection,
-  within: QueryOptions,
-): Promise<Facts> {
-  const settings = { ...PINNED, lock_timeout: `${lockTimeoutMs}`, statement_timeout: `${statementTimeoutMs}` }
-  await session.query(
-    `SELECT pg_catalog.set_config(wanted.key, wanted.value, false)
-     FROM pg_catalog.json_each_text($1::pg_catalog.json) AS wanted
-     WHERE pg_catalog.lower(wanted.key) IN (SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings)`,
-    [JSON.stringify(settings)],
-    within,
-  )
-  const [facts] = await session.query<{
-    readonly pid: number
-    readonly version: string
-    readonly started: string
-    readonly database: string
-    readonly superuser: boolean
-  }>(FACTS, [], within)
-  if (facts === undefined) throw new Error('a SELECT without FROM had no row')
-  // compared as bytes: a name that another encoding's database cannot show would look different as text
-  if (facts.database !== Buffer.from(session.database).toString('hex')) {
-    throw new AppError(
-      'INVALID_CONNECTION',
-      'the PostgreSQL server opened another database than the one asked for',
-      {
-        hint: 'connect to the server itself instead of a pooler that redirects databases',
-      },
-    )
+): Promise<Backend> {
+  const timeouts = { lock_timeout: `${lockTimeoutMs}`, statement_timeout: `${statementTimeoutMs}` }
+  // several statements in one message have several results, of which the library's types know nothing
+  const results: unknown = await client.query(statements({ ...PINNED, ...timeouts }))
+  const facts = factsIn(results)
+  // as bytes: a name that another encoding's database cannot show would look different as text
+  if (facts.database !== Buffer.from(database).toString('hex')) {
+    throw new AppError('INVALID_CONNECTION', 'the server opened another database than the one asked for', {
+      hint: 'connect to PostgreSQL itself instead of a pooler that redirects databases',
+    })
   }
-  const serverVersion = Number(facts.version)
-  await extras(session, serverVersion, facts.superuser, within)
-  return { pid: facts.pid, serverVersion, startedAt: facts.started }
+  return facts
 }
 
-const FACTS = `
-  SELECT pg_backend_pid() AS pid,
-         current_setting('server_version_num') AS version,
-         (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started,
-         encode(convert_to(current_database()::text, getdatabaseencoding()), 'hex') AS database,
-         (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser`
+/** The search path first: what a role has in its own could otherwise stand for the functions that follow. */
+function statements(settings: Readonly<Record<string, string>>): string {
+  return `
+    SELECT pg_catalog.set_config('search_path', '', false);
+    SELECT set_config(key, value, false) FROM json_each_text(${escapeLiteral(JSON.stringify(settings))})
+      WHERE current_setting(key, true) IS NOT NULL;
+    SELECT set_config('lc_messages', 'C', false) FROM pg_roles WHERE rolname = current_user AND rolsuper;
+    SELECT set_config('client_connection_check_interval', '${CHECK_INTERVAL}', false)
+      WHERE current_setting('client_connection_check_interval', true) IS NOT NULL AND version() LIKE '%linux%';
+    SELECT pg_backend_pid() AS pid,
+           (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started,
+           current_setting('server_version_num') AS version,
+           encode(convert_to(current_database()::text, getdatabaseencoding()), 'hex') AS database`
+}
 
-/** Good to have, but not everywhere allowed or possible. */
-async function extras(
-  session: Session,
-  serverVersion: number,
-  isSuperuser: boolean,
-  within: QueryOptions,
-): Promise<void> {
-  const wanted = [
-    ...(isSuperuser ? ["SET lc_messages = 'C'"] : []),
-    // lets a server that works notice that its client is gone
-    ...(serverVersion >= 140_000 ? [`SET client_connection_check_interval = '${CHECK_INTERVAL}'`] : []),
-  ]
-  for (const sql of wanted) {
-    await session.query(sql, [], within).catch((error: unknown) => {
-      if (session.lost.aborted) throw error
-    })
+function factsIn(results: unknown): Backend & { readonly database: string } {
+  const last: unknown = Array.isArray(results) ? results.at(-1) : null
+  const rows = typeof last === 'object' && last !== null && 'rows' in last ? last.rows : null
+  const row: Readonly<Record<string, unknown>> = Array.isArray(rows) ? rows[0] : {}
+  return {
+    pid: Number(row.pid),
+    startedAt: String(row.started),
+    serverVersion: Number(row.version),
+    database: String(row.database),
   }
 }

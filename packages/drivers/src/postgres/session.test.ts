@@ -11,7 +11,11 @@ afterAll(() => server.stop())
 
 test('it opens', async () => {
   const connection = parsePostgresUrl(server.url)
-  const s = await openSession(connection, { database: 'postgres', applicationName: 'x', signal: new AbortController().signal })
+  const s = await openSession(connection, {
+    database: 'postgres',
+    applicationName: 'x',
+    signal: new AbortController().signal,
+  })
   expect(s.serverVersion).toBeGreaterThan(150000)
   expect(await s.query('select 1 as a; select 2 as a')).toEqual([{ a: 2 }])
   await s.close()

@@ -1,10 +1,11 @@
 import { AppError, cancellation, throwIfAborted } from '@holdfast/core'
 import type { QueryResultRow } from 'pg'
+import { DatabaseError } from 'pg'
+import type { ConnectedClient } from './connect.ts'
 import { connectClient } from './connect.ts'
+import { endBackend } from './end-backend.ts'
 import { toFailureOf } from './failure.ts'
-import type { PinnedClient } from './pinned-client.ts'
 import type { PostgresConnection } from './postgres-url.ts'
-import { prepare } from './session-settings.ts'
 
 /** What a session is for. */
 export interface SessionOptions {
@@ -42,8 +43,6 @@ export interface Session {
 }
 
 const CLOSED_WITHIN_MS = 2_000
-/** How long the end of the server's work may take after an abort. */
-const ENDED_WITHIN_MS = 3_000
 
 /**
  * Connects, pins every setting that could change what queries mean, and makes sure that it is the database asked for.
@@ -51,52 +50,41 @@ const ENDED_WITHIN_MS = 3_000
  */
 export async function openSession(connection: PostgresConnection, options: SessionOptions): Promise<Session> {
   throwIfAborted(options.signal)
-  const client = await connectClient(connection, options)
-  const session = new ClientSession(client, connection, options)
-  try {
-    await session.prepare()
-    return session
-  } catch (error) {
-    await session.close()
-    throw error
-  }
+  return new ClientSession(await connectClient(connection, options), connection, options)
 }
 
 class ClientSession implements Session {
   readonly database: string
-  pid = 0
-  serverVersion = 0
-  readonly #client: PinnedClient
+  readonly #connected: ConnectedClient
   readonly #connection: PostgresConnection
   readonly #signal: AbortSignal
   readonly #lost = new AbortController()
-  #startedAt = ''
   #last: Promise<unknown> = Promise.resolve()
   #running = false
+  #endedOnServer: Promise<void> = Promise.resolve()
   #closed: Promise<void> | null = null
-  #serverSide: Promise<void> = Promise.resolve()
 
-  constructor(client: PinnedClient, connection: PostgresConnection, { database, signal }: SessionOptions) {
-    this.#client = client
+  constructor(connected: ConnectedClient, connection: PostgresConnection, options: SessionOptions) {
+    this.database = options.database
+    this.#connected = connected
     this.#connection = connection
-    this.#signal = signal
-    this.database = database
-    client.on('error', (error) => this.#lose(error))
-    client.on('end', () => this.#lose(new Error('Connection terminated')))
-    signal.addEventListener('abort', this.#onAbort, { once: true })
-    if (signal.aborted) this.#onAbort()
+    this.#signal = options.signal
+    connected.client.on('error', (error) => this.#lose(toFailureOf(error)))
+    connected.client.on('end', () => this.#lose(toFailureOf(new Error('Connection terminated'))))
+    options.signal.addEventListener('abort', this.#onAbort, { once: true })
+    if (options.signal.aborted) this.#onAbort()
+  }
+
+  get pid(): number {
+    return this.#connected.backend.pid
+  }
+
+  get serverVersion(): number {
+    return this.#connected.backend.serverVersion
   }
 
   get lost(): AbortSignal {
     return this.#lost.signal
-  }
-
-  async prepare(): Promise<void> {
-    const within = { withinMs: this.#connection.connectTimeoutMs }
-    const { pid, serverVersion, startedAt } = await prepare(this, this.#connection, within)
-    this.pid = pid
-    this.serverVersion = serverVersion
-    this.#startedAt = startedAt
   }
 
   async query<Row extends QueryResultRow>(
@@ -123,20 +111,32 @@ class ClientSession implements Session {
     const timer = withinMs === undefined ? undefined : setTimeout(() => this.#giveUp(), withinMs)
     this.#running = true
     try {
-      // without parameters the simple protocol, which takes several statements and then has several results
-      const result = await (params.length === 0
-        ? this.#client.query<Row>(sql)
-        : this.#client.query<Row>(sql, [...params]))
-      const results: unknown = result
-      const last = Array.isArray(results) ? results.at(-1) : result
-      return last?.rows ?? []
+      return await this.#ask<Row>(sql, params)
     } catch (error) {
-      if (this.#signal.aborted) throw cancellation(this.#signal)
-      throw this.#lost.signal.reason ?? toFailureOf(error)
+      throw this.#failureOf(error)
     } finally {
       this.#running = false
       clearTimeout(timer)
     }
+  }
+
+  async #ask<Row extends QueryResultRow>(sql: string, params: readonly unknown[]): Promise<readonly Row[]> {
+    const { client } = this.#connected
+    if (params.length > 0) return (await client.query<Row>(sql, [...params])).rows
+    // the simple protocol takes several statements; then there is a list of results, unknown to the library's types
+    const result = await client.query<Row>(sql)
+    const last = Array.isArray(result) ? result.at(-1) : result
+    return last?.rows ?? []
+  }
+
+  #failureOf(error: unknown): unknown {
+    if (this.#signal.aborted) return cancellation(this.#signal)
+    if (this.#lost.signal.aborted) return this.#lost.signal.reason
+    const failure = toFailureOf(error)
+    // the server says why it goes before it does
+    const isLast = error instanceof DatabaseError && (error.code?.startsWith('57P') ?? false)
+    if (isLast) this.#lose(failure)
+    return failure
   }
 
   #requireOpen(): void {
@@ -145,51 +145,38 @@ class ClientSession implements Session {
     if (this.#closed !== null) throw new Error('the session is closed')
   }
 
-  /** A reason given here goes before what the end of the connection says later. */
-  #lose(error: unknown): void {
+  /** The first reason counts: the last thing that a connection says is only that it is gone. */
+  #lose(reason: unknown): void {
     if (this.#closed !== null || this.#signal.aborted || this.#lost.signal.aborted) return
-    this.#lost.abort(toFailureOf(error))
+    this.#lost.abort(reason)
   }
 
   #giveUp(): void {
-    this.#lose(
-      new AppError('TARGET_UNREACHABLE', 'the PostgreSQL server did not answer in time', {
-        hint: 'check the network and the load of the server',
-      }),
-    )
-    this.#client.connection.stream.destroy()
+    const message = 'the PostgreSQL server did not answer in time'
+    const hint = 'check the network and the load of the server'
+    this.#lose(new AppError('TARGET_UNREACHABLE', message, { hint }))
+    this.#destroy()
   }
 
   readonly #onAbort = (): void => {
-    const wasRunning = this.#running
-    this.#client.connection.stream.destroy()
-    if (wasRunning && this.pid !== 0) this.#serverSide = this.#endOnServer()
-  }
-
-  /** Over a second connection, as well as it goes: a server that works does not notice that nobody listens. */
-  async #endOnServer(): Promise<void> {
-    const signal = AbortSignal.timeout(ENDED_WITHIN_MS)
-    const options = { database: this.database, applicationName: 'holdfast', signal }
-    const session = await openSession(this.#connection, options).catch(() => null)
-    await session
-      ?.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE pid = $1 AND backend_start::text = $2`,
-        [this.pid, this.#startedAt],
-      )
-      .catch(() => [])
-    await session?.close()
+    this.#destroy()
+    // one that waits for queries notices by itself
+    if (this.#running) {
+      this.#endedOnServer = endBackend(this.#connection, this.database, this.#connected.backend)
+    }
   }
 
   async #end(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSED_WITHIN_MS)
-    })
-    const ended = this.#client.end().catch(() => {})
-    await Promise.race([Promise.all([ended, this.#serverSide]), late])
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, CLOSED_WITHIN_MS)
+    const ended = this.#connected.client.end().catch(() => {})
+    await Promise.race([Promise.all([ended, this.#endedOnServer]), late.promise])
     clearTimeout(timer)
-    this.#client.connection.stream.destroy()
+    this.#destroy()
+  }
+
+  #destroy(): void {
+    this.#connected.client.connection.stream.destroy()
   }
 }

@@ -3,12 +3,13 @@ import type { ConnectionOptions } from 'node:tls'
 import { AppError } from '@holdfast/core'
 import type { PostgresConnection } from './postgres-url.ts'
 
-export type TlsOptions = ConnectionOptions
+/** How to connect: over TLS with these options, or plainly. */
+export type Tls = ConnectionOptions | false
 
 const PLAIN = false
 
-/** What to try, in this order: TLS options, or false for none. Throws INVALID_CONNECTION for files that cannot be read. */
-export async function tlsAttempts(connection: PostgresConnection): Promise<readonly (TlsOptions | false)[]> {
+/** What to try, in this order. Throws INVALID_CONNECTION for files that cannot be read. */
+export async function tlsAttempts(connection: PostgresConnection): Promise<readonly Tls[]> {
   const { host, sslMode } = connection
   if (host.startsWith('/') || sslMode === 'disable') return [PLAIN]
   const tls = await tlsOptions(connection)
@@ -22,7 +23,7 @@ async function tlsOptions({
   sslRootCert,
   sslCert,
   sslKey,
-}: PostgresConnection): Promise<TlsOptions> {
+}: PostgresConnection): Promise<ConnectionOptions> {
   const ca = sslRootCert === undefined ? null : await readPem(sslRootCert, 'sslrootcert')
   const cert = sslCert === undefined ? null : await readPem(sslCert, 'sslcert')
   const key = sslKey === undefined ? null : await readKey(sslKey)

@@ -1,77 +1,92 @@
-import type { ErrorCode } from '@holdfast/core'
+import type { ToolExit } from '@holdfast/core'
 import { AppError, hasCode, ToolFailure } from '@holdfast/core'
+import type { KnownMessage, Meaning } from './known-messages.ts'
+import { meaningOf } from './known-messages.ts'
+import { meaningOfState } from './sql-state.ts'
+import { objectIn, withoutData } from './tool-output.ts'
 
-interface Pattern {
-  readonly pattern: RegExp
-  readonly code: ErrorCode
-  /** `$1` is the first identifier that the pattern found. */
-  readonly message: string
-  readonly hint?: string
-}
-
-/** What the tools print, in the C locale, for causes that an operator can do something about. First match wins. */
-const PATTERNS: readonly Pattern[] = [
+/** What PostgreSQL's tools themselves say, in the C locale that all our tools have. */
+const OF_TOOLS: readonly KnownMessage[] = [
   {
-    pattern: /server version mismatch/,
+    pattern: /server version mismatch[\s\S]*?server version: (\S{1,20})[^;]*; \w+ version: (\S{1,20})/,
     code: 'TOOL_TOO_OLD',
-    message: 'it is older than the server',
-    hint: 'install the client of the version of the server',
+    message: 'the server is PostgreSQL $1, the program is $2',
+    hint: "install the client of the server's version",
   },
   {
-    pattern: /no password supplied/,
-    code: 'DATABASE_ACCESS_DENIED',
-    message: 'PostgreSQL asks for a password and the URL has none',
+    pattern: /unsupported version \(([\d.]{1,10})\) in file header/,
+    code: 'TOOL_TOO_OLD',
+    message: 'it cannot read archives of version $1',
+    hint: 'install the client of the version that made the backup, or a newer one',
   },
   {
     pattern:
-      /password authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed/,
-    code: 'DATABASE_ACCESS_DENIED',
-    message: 'PostgreSQL did not let the user in',
-    hint: 'check user, password and pg_hba.conf of the server',
+      /not appear to be a valid|magic string in file header|unexpected end of file|end of file|corrupt tar header|input file is too short|could not uncompress data|unexpected section code|archive items not in correct section order/,
+    code: 'ARTIFACT_CORRUPT',
+    message: 'the dump is damaged or not complete',
   },
   {
-    pattern: /canceling statement due to lock timeout|could not obtain lock on/,
+    // how --lock-wait-timeout ends
+    pattern: /due to statement timeout[^\n]*\n[^\n]*LOCK TABLE ([^\n,;]{1,140}) IN ACCESS SHARE/,
+    code: 'DATABASE_LOCKED',
+    message: 'another session holds a lock on $1 and did not release it in time',
+    hint: 'find it in pg_locks, or raise lock_timeout in the URL',
+  },
+  {
+    pattern: /due to statement timeout[^\n]*\n[^\n]*LOCK TABLE/,
     code: 'DATABASE_LOCKED',
     message: 'another session holds a lock and did not release it in time',
     hint: 'find it in pg_locks, or raise lock_timeout in the URL',
   },
   {
-    pattern: /query would be affected by row-level security policy for table "([^"\n]{1,63})"/,
-    code: 'DATABASE_ACCESS_DENIED',
-    message: 'row level security hides rows of table $1 from the user',
-    hint: 'use a role with BYPASSRLS or the owner of the table',
-  },
-  {
-    pattern:
-      /permission denied for (?:table|relation|view|sequence|schema|database|large object|function|foreign server|language|type) "?([^"\n]{1,63})"?/,
-    code: 'DATABASE_ACCESS_DENIED',
-    message: 'the user may not use $1',
-  },
-  {
-    pattern:
-      /invalid memory alloc request size|out of memory\nDETAIL: {2}Cannot enlarge string buffer|string buffer exceeds maximum allowed length/,
-    code: 'TOOL_FAILED',
-    message: 'a single value is larger than PostgreSQL can send as text',
-    hint: 'values of more than about 500 MB cannot be backed up; split them or keep them as large objects',
+    pattern: /could not obtain lock on relation ("[^"\n]{1,140}")/,
+    code: 'DATABASE_LOCKED',
+    message: 'another session waits for or holds a lock on $1',
+    hint: 'find it in pg_locks',
   },
 ]
 
+/** A tool's own disk; asked after what the server says of its own. */
+const NO_SPACE = /No space left on device|Disk quota exceeded/
+
+/** Something in a dump that the rest of it, or the server, does not have. */
+const NOT_THERE =
+  /ERROR: {2}(?:[0-9A-Z]{5}: )?([a-z][a-z ]{2,40}?) ("[^"\n]{1,63}"|[\w.$]{1,130}(?:\([\w ,.[\]"]{0,200}\))?) (does not exist|already exists)/
+
 /**
- * The best reason for a tool's end that is known: its stderr is compared with what PostgreSQL's tools are known to
- * print, and nothing but identifiers is taken from it. `what` begins the message, e.g. `pg_dump`.
+ * The best reason that is known for a tool's end. `what` begins the message, e.g. `pg_dump`; nothing but kinds and
+ * names of objects is taken from what it printed. Its `cause`, for the log, has no SQL and no data either.
  */
 export function failureOfTool(error: unknown, what: string): AppError {
   if (error instanceof AppError && !hasCode(error, 'TOOL_FAILED')) return error
-  const cause = error instanceof AppError ? error.cause : error
-  const printed = cause instanceof ToolFailure ? cause.exit.stderrTail : ''
-  for (const { pattern, code, message, hint } of PATTERNS) {
-    const found = pattern.exec(printed)
-    if (found === null) continue
-    return new AppError(code, `${what}: ${message.replace('$1', () => found[1] ?? '')}`, {
-      ...(hint === undefined ? {} : { hint }),
-      cause: error,
-    })
+  const failure = error instanceof AppError ? error.cause : error
+  if (!(failure instanceof ToolFailure)) {
+    return error instanceof AppError ? error : new AppError('TOOL_FAILED', `${what} failed`, { cause: error })
   }
-  if (error instanceof AppError) return error
-  return new AppError('TOOL_FAILED', `${what} failed`, { cause: error })
+  const { exit } = failure
+  const meaning = meaningOfOutput(exit.stderrTail) ?? { code: 'TOOL_FAILED', message: ending(exit) }
+  const { code, message, ...options } = meaning
+  const object = objectIn(exit.stderrTail)
+  return new AppError(code, `${what}: ${message}${object === null ? '' : ` (at ${object})`}`, {
+    ...options,
+    cause: new ToolFailure({ ...exit, stderrTail: withoutData(exit.stderrTail) }),
+  })
+}
+
+function meaningOfOutput(printed: string): Meaning | null {
+  // nothing is looked for in a statement, but in the short queries of pg_dump
+  const known = meaningOf(printed.replace(/Command was: [\s\S]*/, ''), OF_TOOLS)
+  if (known !== null) return known
+  const safe = withoutData(printed)
+  if (NO_SPACE.test(safe)) {
+    return { code: 'TEMPORARY_SPACE_FULL', message: 'there is no space left for temporary files' }
+  }
+  const [, kind, name, problem] = NOT_THERE.exec(safe) ?? []
+  if (kind !== undefined) return { code: 'TOOL_FAILED', message: `${kind} ${name} ${problem}` }
+  const state = /(?:^|\s)\p{Lu}+: {2}([0-9A-Z]{5}): /mu.exec(safe)?.[1]
+  return state === undefined ? null : meaningOfState(state)
+}
+
+function ending({ code, killedBy }: ToolExit): string {
+  return code === null ? `was ended by ${killedBy}` : `exited with ${code}`
 }

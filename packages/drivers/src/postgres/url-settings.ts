@@ -56,6 +56,28 @@ export function readSettings(query: string): UrlSettings {
   }
 }
 
+/** The inverse of {@link readSettings}, with its question mark if there is anything to say. */
+export function formatSettings(settings: UrlSettings): string {
+  const defaults = readSettings('')
+  const pairs = ENTRIES.flatMap(([name, read]) => {
+    const value = read(settings)
+    const isDefault = value === undefined || value === read(defaults)
+    return isDefault ? [] : [`${name}=${encodeURIComponent(value ?? '')}`]
+  })
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`
+}
+
+const ENTRIES: readonly (readonly [Name, (settings: UrlSettings) => string | number | null | undefined])[] = [
+  ['host', ({ host }) => host],
+  ['sslmode', ({ sslMode }) => sslMode],
+  ['sslrootcert', ({ sslRootCert }) => sslRootCert],
+  ['sslcert', ({ sslCert }) => sslCert],
+  ['sslkey', ({ sslKey }) => sslKey],
+  ['connect_timeout', ({ connectTimeoutMs }) => connectTimeoutMs / 1000],
+  ['lock_timeout', ({ lockTimeoutMs }) => lockTimeoutMs],
+  ['statement_timeout', ({ statementTimeoutMs }) => statementTimeoutMs],
+]
+
 function readPairs(query: string): ReadonlyMap<Name, string> {
   const pairs = new Map<Name, string>()
   for (const pair of query.split('&').filter((text) => text !== '')) {
