@@ -163,6 +163,16 @@ describe('parseManifest', () => {
     expect(parsed).toMatchObject({ id: manifest.id, encryptedFor: ['age1…'] })
   })
 
+  it('reads manifests of the first release, which knew neither servers nor other counts than exact ones', () => {
+    const parsed = parseManifest(
+      resigned((value) => {
+        for (const field of ['counting', 'database', 'groupId']) delete value[field]
+      }),
+      signer,
+    )
+    expect(parsed).toMatchObject({ counting: 'exact', database: null, groupId: null })
+  })
+
   it('is not led astray by a signed __proto__', () => {
     const text = Buffer.from(resigned(() => {})).toString()
     const value: Record<string, unknown> = JSON.parse(
