@@ -1,9 +1,16 @@
 import type { CallOptions, Transport } from './transport.ts'
 
+/**
+ * `data`: the dump. `files`: the tar of the included directories. Beside the dump of a database on a server:
+ * `settings` (what it is set to), `contents` (what it holds and needs), `globals` (roles and tablespaces of the server;
+ * for an admin only).
+ */
+export type ArtifactRole = 'data' | 'files' | 'settings' | 'contents' | 'globals'
+
 /** What to download of a backup. */
 export interface DownloadOptions extends CallOptions {
-  /** The dump (default), or the tar of the included directories. */
-  readonly artifact?: 'data' | 'files' | undefined
+  /** The dump if it is left out. */
+  readonly artifact?: ArtifactRole | undefined
 }
 
 /** A stored artifact on its way: its bytes as they lie in the storage. */
@@ -16,7 +23,7 @@ export interface Download {
   readonly sha256: string | null
 }
 
-/** Resolves once the bytes begin to come. Rejects with BACKUP_NOT_FOUND, BACKUP_NOT_USABLE, … */
+/** Resolves once the bytes begin to come. Rejects with BACKUP_NOT_FOUND, OBJECT_NOT_FOUND, … */
 export async function downloadBackup(
   transport: Transport,
   backup: string,

@@ -1,5 +1,5 @@
 export type { JobResult, JobWaitOptions } from './await-job.ts'
-export type { Download, DownloadOptions } from './download.ts'
+export type { ArtifactRole, Download, DownloadOptions } from './download.ts'
 export type { ClientErrorCode, HoldfastErrorFields } from './holdfast-error.ts'
 export { HoldfastError } from './holdfast-error.ts'
 export type {

@@ -54,6 +54,7 @@ export { MAX_MANIFEST_BYTES, parseManifest, signManifest } from './domain/manife
 export { ManifestSchema } from './domain/manifest-schema.ts'
 export { isUuid, NAME_PATTERN, requireName } from './domain/names.ts'
 export {
+  ARTIFACT_ROLES,
   artifactKey,
   artifactName,
   backupPrefix,

@@ -4,7 +4,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Download } from '@holdfast/client'
+import type { ArtifactRole, Download } from '@holdfast/client'
 import { CliError, usageError } from '../cli-error.ts'
 import { EXIT } from '../exit-codes.ts'
 import { progressFor } from '../progress/follow-operation.ts'
@@ -14,7 +14,7 @@ import { findBackup } from './find.ts'
 
 export interface DownloadBackupOptions {
   readonly target?: string
-  readonly artifact: 'data' | 'files'
+  readonly artifact: ArtifactRole
   /** A file, or `-` for standard output. */
   readonly output?: string
   readonly force?: boolean

@@ -1,3 +1,4 @@
+import type { ArtifactRole } from '@holdfast/client'
 import type { Command } from 'commander'
 import type { CreateBackupOptions } from '../backup/create.ts'
 import type { DeleteBackupOptions } from '../backup/delete.ts'
@@ -19,6 +20,13 @@ import {
 } from './command.ts'
 import { GUARD } from './target-commands.ts'
 
+const ARTIFACTS = [
+  'data',
+  'files',
+  'settings',
+  'contents',
+  'globals',
+] as const satisfies readonly ArtifactRole[]
 const LEVELS = ['checksum', 'structure', 'restore']
 const STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'expired', 'deleted', 'damaged']
 const BACKUP = ['<backup>', "id or name of a backup; 'latest' with --target"] as const
@@ -172,9 +180,7 @@ function addDownloading(backup: Command, host: Host): void {
     .option(...OF_TARGET)
     .option('-o, --output <file>', 'where to; - is standard output (default: as the service proposes)')
     .addOption(
-      choice('--artifact <which>', 'the dump, or the included directories', ['data', 'files']).default(
-        'data',
-      ),
+      choice('--artifact <which>', 'the dump, or what was stored beside it', ARTIFACTS).default('data'),
     )
     .option('--force', 'overwrite a file that exists')
   withEnvironment(download, GUARD)

@@ -34,12 +34,15 @@ export function stateKey(target: string, id: string): string {
 }
 
 /** Small artifacts beside a dump: what the database is set to, what is in it, and what belongs to its server. */
-export type AttachmentRole = 'settings' | 'contents' | 'globals'
-export type ArtifactRole = 'data' | 'files' | AttachmentRole
+export const ATTACHMENT_ROLES = ['settings', 'contents', 'globals'] as const
+export type AttachmentRole = (typeof ATTACHMENT_ROLES)[number]
+
+/** All artifacts that a backup may have, each at most once: the dump, included directories, attachments. */
+export const ARTIFACT_ROLES = ['data', 'files', ...ATTACHMENT_ROLES] as const
+export type ArtifactRole = (typeof ARTIFACT_ROLES)[number]
 
 /** What names of artifacts look like. */
-export const ARTIFACT_NAME_PATTERN =
-  '^(data|files|settings|contents|globals)-[0-9]{1,16}\\.[a-z0-9]+(\\.[a-z0-9]+)*$'
+export const ARTIFACT_NAME_PATTERN = `^(${ARTIFACT_ROLES.join('|')})-[0-9]{1,16}\\.[a-z0-9]+(\\.[a-z0-9]+)*$`
 const ARTIFACT_NAME = new RegExp(ARTIFACT_NAME_PATTERN)
 
 /** Object name of an artifact: `data-41.sqlite.zst`. The fence keeps two workers from writing the same object. */

@@ -4,7 +4,7 @@ import type { Backup } from '../domain/backup.ts'
 import type { Artifact, Manifest } from '../domain/manifest.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../domain/manifest.ts'
 import type { AttachmentRole } from '../domain/object-keys.ts'
-import { backupPrefix, manifestKey } from '../domain/object-keys.ts'
+import { ATTACHMENT_ROLES, backupPrefix, manifestKey } from '../domain/object-keys.ts'
 import { AppError, hasCode } from '../errors.ts'
 import { decode } from '../pipeline/decode.ts'
 import type { Attachment, DumpDescription } from '../ports/driver.ts'
@@ -86,7 +86,6 @@ export type StoredDump = Pick<
   | 'artifacts'
 >
 
-const ATTACHMENT_ROLES = ['settings', 'contents', 'globals'] as const satisfies readonly AttachmentRole[]
 /** Of one attachment: they are texts about a database, not its data. */
 const MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024
 
@@ -133,7 +132,9 @@ export function requireArtifact(
 ): Artifact {
   const artifact = manifest.artifacts.find((candidate) => candidate.role === role)
   if (artifact) return artifact
-  throw new AppError('OBJECT_NOT_FOUND', `backup ${manifest.id} has no ${role} artifact`)
+  throw new AppError('OBJECT_NOT_FOUND', `backup ${manifest.id} has no ${role} artifact`, {
+    hint: `it has these: ${manifest.artifacts.map((there) => there.role).join(', ')}`,
+  })
 }
 
 /** Key of an artifact in its storage. */

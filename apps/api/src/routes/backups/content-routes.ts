@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { WorkDeps } from '@holdfast/core'
 import { loadManifestText, ManifestSchema, openArtifact } from '@holdfast/core'
 import { Type } from 'typebox'
+import { principalOf, requireRole } from '../../auth/principal.ts'
 import { whenClientGone } from '../../http/client-gone.ts'
 import { problemResponses } from '../../http/problem.ts'
 import type { RouteApp } from '../../http/route-app.ts'
@@ -50,9 +51,9 @@ function addDownload(app: RouteApp, deps: BackupContentRouteDeps): void {
       exposeHeadRoute: false,
       schema: {
         operationId: 'downloadBackup',
-        summary: 'Stream a stored artifact: the dump, or the included files',
+        summary: 'Stream a stored artifact: the dump, or what was stored beside it; `globals` need an admin',
         description:
-          'The stored bytes, compressed as the manifest says. `X-Checksum-SHA256` is their SHA-256.',
+          'The stored bytes, compressed as the manifest says. `X-Checksum-SHA256` is their SHA-256. `data` is the dump, `files` the included directories; `settings`, `contents` and `globals` come with dumps of servers.',
         tags,
         params: BackupParams,
         querystring: DownloadQuery,
@@ -71,6 +72,8 @@ function addDownload(app: RouteApp, deps: BackupContentRouteDeps): void {
     },
     async (request, reply) => {
       const { artifact: role = 'data' } = request.query
+      // they are about a whole server: its superusers and other databases too, which the dump says nothing of
+      if (role === 'globals') requireRole(principalOf(request), 'admin', 'downloading the roles of a server')
       const { stream, artifact, manifest } = await openArtifact(
         deps,
         request.params.id,

@@ -1,5 +1,6 @@
 import type { Backup, BackupStatus } from '@holdfast/core'
 import {
+  ARTIFACT_ROLES,
   BACKUP_TRANSITIONS,
   BackupKindSchema,
   BackupModeSchema,
@@ -34,7 +35,7 @@ export const LatestQuery = Type.Object(
   { additionalProperties: false },
 )
 export const DownloadQuery = Type.Object(
-  { artifact: Type.Optional(oneOf(['data', 'files'])) },
+  { artifact: Type.Optional(oneOf(ARTIFACT_ROLES)) },
   { additionalProperties: false },
 )
 export const DeleteQuery = Type.Object(
