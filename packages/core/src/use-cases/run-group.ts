@@ -92,7 +92,10 @@ async function goOn(
   const before = { journal, members: await deps.catalog.operations.listMembers(id) }
   try {
     const state = await topUp(deps, before, context)
-    return isOver(state) ? endOf(state, null) : pauseOf(state)
+    const pause = pauseOf(state)
+    if (!isOver(state)) return pause
+    context.report(pause.phase, pause.progress)
+    return endOf(state, null)
   } catch (error) {
     // the catalog is away for a moment, say: what is under way goes on without us
     if (error instanceof AppError && (error.retryable || error.code === 'OPERATION_FINISHED')) {
