@@ -254,7 +254,10 @@ export interface StoredParts {
 /** Engines whose servers hold many databases: a URL without a database names the server. */
 export interface ServerSupport {
   isServer(url: string): boolean
-  /** The URL of one database of a server. Throws INVALID_CONNECTION for what is no name of a database. */
+  /**
+   * The URL of one database of a server, which the URL of another database of it names as well. Throws
+   * INVALID_CONNECTION for what is no name of a database.
+   */
   urlOf(serverUrl: string, database: string): string
   /** The databases that can be backed up, without templates and without what restores and drills made. */
   databases(serverUrl: string, context: DriverContext, signal: AbortSignal): Promise<readonly string[]>

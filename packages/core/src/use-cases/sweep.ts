@@ -8,6 +8,7 @@ import { hasCode, throwIfAborted } from '../errors.ts'
 import type { Storage, StoredObject } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
 import { findManifest } from './stored-backup.ts'
+import { sweepServers } from './sweep-servers.ts'
 
 const TARGET = new RegExp(NAME_PATTERN)
 const DAY_MS = 24 * 3_600_000
@@ -20,11 +21,15 @@ export interface SweepGrace {
   readonly unknownMs?: number
 }
 
-type SweepDeps = Pick<WorkDeps, 'catalog' | 'storages' | 'signer' | 'clock' | 'log' | 'driverContext'>
+type SweepDeps = Pick<
+  WorkDeps,
+  'catalog' | 'storages' | 'signer' | 'clock' | 'log' | 'drivers' | 'driverContext' | 'seal'
+>
 
 /**
  * Removes what nothing refers to: unfinished uploads, objects of failed or deleted backups, artifacts of workers that
- * were taken over, and scratch directories of dead workers on this machine. Never touches a listed backup's objects.
+ * were taken over, scratch directories of dead workers on this machine, and scratch databases on the servers of
+ * targets. Never touches a listed backup's objects.
  */
 export async function sweep(
   deps: SweepDeps,
@@ -39,6 +44,8 @@ export async function sweep(
       removed += await sweepFolder(deps, storage, folder, objects, grace, signal)
     }
   }
+  // last: servers may let us wait
+  removed += await sweepServers(deps, signal)
   return { removed }
 }
 
