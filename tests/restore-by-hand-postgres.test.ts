@@ -24,7 +24,8 @@ type Format = (typeof CASES)[number]['format']
 const EXTENSION: Record<Format, string> = { custom: 'dump', plain: 'sql', directory: 'dir.tar', tar: 'tar' }
 
 // what the driver writes beside a dump
-const SETTINGS = `ALTER DATABASE :"database" OWNER TO "${OWNER.replaceAll('"', '""')}";
+const SETTINGS = `SET client_encoding = 'UTF8';
+ALTER DATABASE :"database" OWNER TO "${OWNER.replaceAll('"', '""')}";
 COMMENT ON DATABASE :"database" IS 'the "comment"';
 ALTER DATABASE :"database" SET work_mem = '7MB';
 `

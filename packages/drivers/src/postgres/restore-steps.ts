@@ -107,12 +107,15 @@ echo 'OK, the roles are created, unless an error above says more than that one e
 function creatingDatabase(parts: StoredParts, { load, isArchive }: Loading): string {
   const options = creationOptions(parts)
   const withoutOwners = isArchive
-    ? ` Without the roles that own something, add \`--no-owner --no-privileges\` to \`pg_restore\` and leave out the
-next step.`
+    ? `
+
+Where roles are missing that cannot be created, add \`--no-owner --no-privileges\` to \`pg_restore\`, and \`-v no_owner=1\` to
+\`psql\` in the next step; where tablespaces are, \`--no-tablespaces\`.`
     : ''
   return `Load it into a new database
 
-Set \`DATABASE\` to a name that no database has yet. If the load fails, the new database is dropped again.${withoutOwners}
+Set \`DATABASE\` to a name that no database has yet. The new database gets the encoding and locale of the source, and
+lies in the default tablespace of the server. If the load fails, it is dropped again.${withoutOwners}
 
 ${shellBlock(`: "\${DATABASE:?set it to the name of a new database}" &&
 TARGET="dbname='$(printf '%s' "$DATABASE" | LC_ALL=C sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" &&
@@ -145,7 +148,7 @@ function settingUp(): string {
 Its owner, privileges, comment and settings, which the dump itself does not have.
 
 ${shellBlock(`: "\${LOADED:?load it first}" &&
-${STRICT_PSQL} -v "database=$LOADED" -d "$TARGET" -f "$WORK/settings.sql" &&
+${STRICT_PSQL} -v "database=$LOADED" -d postgres -f "$WORK/settings.sql" &&
 echo 'OK, the database is as it was'`)}`
 }
 
