@@ -45,6 +45,10 @@ export interface TargetFilter extends PageOptions {
 
 export interface BackupFilter extends PageOptions {
   readonly target?: string | undefined
+  /** Of a target that names a server. */
+  readonly database?: string | undefined
+  /** The operation of a group: the backups of its members. */
+  readonly group?: string | undefined
   readonly environment?: string | undefined
   readonly status?: BackupStatus | undefined
   readonly kind?: BackupKind | undefined
@@ -60,6 +64,8 @@ export interface OperationFilter extends PageOptions {
   readonly type?: OperationType | undefined
   readonly target?: string | undefined
   readonly backupId?: string | undefined
+  /** The operation of a group: its members. */
+  readonly group?: string | undefined
 }
 
 /**
@@ -97,8 +103,8 @@ export interface BackupCalls {
   request(request: BackupRequest, options?: WorkOptions): Promise<Operation>
   list(filter?: BackupFilter): Promise<Page<Backup>>
   get(backup: string, options?: CallOptions): Promise<Backup>
-  /** The newest one that can be restored. */
-  latest(target: string, options?: CallOptions): Promise<Backup>
+  /** The newest one that can be restored; of a target that names a server, `database` says of which. */
+  latest(target: string, options?: CallOptions & { readonly database?: string | undefined }): Promise<Backup>
   manifest(backup: string, options?: CallOptions): Promise<Readonly<Record<string, unknown>>>
   download(backup: string, options?: DownloadOptions): Promise<Download>
   verify(backup: string, request?: VerifyRequest, options?: WorkOptions): Promise<Operation>
@@ -168,8 +174,8 @@ function backupCalls(transport: Transport): BackupCalls {
     request: (body, more) => transport.json({ ...more, method: 'POST', path: '/v1/backups', body }),
     list: (filter) => getPage(transport, '/v1/backups', filter),
     get: (backup, more) => transport.json({ ...more, method: 'GET', path: at(backup) }),
-    latest: (target, more) =>
-      transport.json({ ...more, method: 'GET', path: '/v1/backups/latest', query: { target } }),
+    latest: (target, { database, signal } = {}) =>
+      transport.json({ method: 'GET', path: '/v1/backups/latest', query: { target, database }, signal }),
     manifest: (backup, more) => transport.json({ ...more, method: 'GET', path: at(backup, '/manifest') }),
     download: (backup, more) => downloadBackup(transport, backup, more),
     verify: (backup, body = {}, more = {}) =>

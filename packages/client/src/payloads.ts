@@ -21,7 +21,7 @@ export interface BackupPayload extends PayloadOrigin, BackupRequest {}
 export interface RestorePayload extends PayloadOrigin, Omit<RestoreRequest, 'into'> {
   /** Id or name. */
   backup: string
-  into: { target: string }
+  into: { target: string; database?: string }
 }
 
 export interface VerifyPayload extends PayloadOrigin, VerifyRequest {

@@ -1,4 +1,4 @@
-import type { Role } from './requests.ts'
+import type { Role, TargetOptions } from './requests.ts'
 
 // What the service answers. Times are ISO 8601 in UTC, sizes are bytes.
 
@@ -17,7 +17,19 @@ export interface Failure {
   readonly hint: string | null
 }
 
-/** A database under protection; its URL is shown without credentials. */
+/** Names, in which `*` and `?` stand for any letters. */
+interface ShownFilter {
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+}
+
+interface ShownOptions extends Readonly<Omit<TargetOptions, 'include' | 'filter' | 'databases'>> {
+  readonly include?: readonly string[]
+  readonly filter?: ShownFilter
+  readonly databases?: ShownFilter
+}
+
+/** A database under protection, or a server with many; its URL is shown without credentials. */
 export interface Target {
   readonly id: string
   readonly name: string
@@ -25,11 +37,7 @@ export interface Target {
   readonly url: string
   readonly environment: string | null
   readonly labels: Readonly<Record<string, string>>
-  readonly options: {
-    readonly include?: readonly string[]
-    readonly compression?: string
-    readonly verify?: string
-  }
+  readonly options: ShownOptions
   readonly createdAt: string
   readonly updatedAt: string
 }
@@ -40,6 +48,8 @@ export interface TargetCheck {
   readonly version: string
   readonly toolVersion: string
   readonly sizeBytes: number
+  /** Of a target that names a server: the databases that a backup of it would be of; null otherwise. */
+  readonly databases: readonly string[] | null
   readonly details: Readonly<Record<string, string | number | boolean>>
   readonly warnings: readonly string[]
 }
@@ -63,6 +73,10 @@ export interface Backup {
   readonly kind: string
   readonly status: BackupStatus
   readonly parentId: string | null
+  /** Of a target that names a server: which of its databases this is; null otherwise. */
+  readonly database: string | null
+  /** The operation on the server that it is a part of; null if it was asked for alone. */
+  readonly groupId: string | null
   readonly format: string | null
   readonly sizeBytes: number | null
   readonly storedBytes: number | null
@@ -105,11 +119,24 @@ export interface Backup {
 export type OperationType = 'backup' | 'restore' | 'verify' | 'retention'
 export type OperationState = 'queued' | 'waiting' | 'running' | 'completed' | 'failed' | 'cancelled'
 
-/** `percent` and `totalBytes` are left out where the total is not known. */
+/** Totals and `percent` are left out where they are not known, objects where none are counted. */
 export interface Progress {
   readonly percent?: number
   readonly bytes: number
   readonly totalBytes?: number
+  /** Tables of a database, or databases of a server. */
+  readonly objects?: number
+  readonly totalObjects?: number
+}
+
+/** What became of one database of a server; a group's `result.members` has one for each. */
+export interface GroupMember {
+  readonly database: string
+  /** Null if it never began. */
+  readonly operationId: string | null
+  readonly backupId: string | null
+  readonly state: OperationState
+  readonly error: Failure | null
 }
 
 /** One unit of work asked for, and what became of it. */
@@ -122,6 +149,7 @@ export interface Operation {
   readonly progress: Progress
   /** An equal request was under way, and this is its operation. */
   readonly coalesced: boolean
+  /** Null also for a backup of a whole server: its members have one each. */
   readonly backupId: string | null
   /** What was asked for, every default filled in. */
   readonly request: Readonly<Record<string, unknown>>
@@ -170,8 +198,12 @@ export interface Stats {
   readonly operations: Readonly<Partial<Record<OperationState, number>>>
   readonly storedBytes: number
   readonly sizeBytes: number
-  /** When the newest usable backup of each target is consistent at. */
-  readonly newest: readonly { readonly target: string; readonly consistentAt: string }[]
+  /** When the newest usable backup of each target, and of each database of a server, is consistent at. */
+  readonly newest: readonly {
+    readonly target: string
+    readonly database: string | null
+    readonly consistentAt: string
+  }[]
 }
 
 /** One line of the audit trail. */
