@@ -1,0 +1,170 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { AppError, cancellation, throwIfAborted } from '@holdfast/core'
+import { escapeIdentifier } from 'pg'
+import { sqlStateOf } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { inUse, keepEndingClients, preparedTransactions } from './end-clients.ts'
+import type { ServerAccess } from './maintenance.ts'
+import { open, openMaintenance, withSession } from './maintenance.ts'
+
+/** A database, known by its oid, that gets another name. */
+export interface Renaming {
+  readonly oid: number
+  readonly from: string
+  readonly to: string
+  /** How many sessions it may have from then on; as it is if it is not given. */
+  readonly connectionLimit?: number
+}
+
+/** What the caller has to say, and hears. */
+export interface RenamingHooks {
+  readonly confirm: () => Promise<void>
+  /** The number of the session whose transaction it is. */
+  readonly onSession: (pid: number) => void
+}
+
+const ATTEMPTS = 3
+const IN_USE = '55006'
+const LOCKED_MS = 10_000
+/** The server waits up to five seconds for sessions to go, for each name. */
+const ANSWERED_WITHIN_MS = 30_000
+const CONSENT_WITHIN_MS = 60_000
+
+/** Nothing may leave the locks of this transaction behind: not a network that is cut, not a worker that hangs. */
+const BEGIN = `
+  BEGIN;
+  SET LOCAL lock_timeout = ${LOCKED_MS};
+  SET LOCAL statement_timeout = 0;
+  SET LOCAL idle_in_transaction_session_timeout = ${CONSENT_WITHIN_MS};
+  SET LOCAL tcp_keepalives_idle = 5;
+  SET LOCAL tcp_keepalives_interval = 5;
+  SET LOCAL tcp_keepalives_count = 3;
+  SET LOCAL tcp_user_timeout = 20000;
+  SET LOCAL synchronous_commit = on`
+
+/**
+ * Renames databases in one transaction while a second session ends their clients. `confirm` is awaited right before
+ * the commit, when nobody can connect any more. If it rejects, nothing is changed. Rejects with DATABASE_LOCKED,
+ * naming who is in the way. If the connection breaks in the commit itself, only looking tells whether it happened.
+ */
+export async function renameDatabases(
+  access: ServerAccess,
+  renamings: readonly Renaming[],
+  { confirm, onSession }: RenamingHooks,
+  signal: AbortSignal,
+): Promise<void> {
+  await withSession(openMaintenance(access, signal), async (session) => {
+    onSession(session.pid)
+    await requireNonePrepared(session, access, renamings)
+    await lockAndRename(access, session, renamings, signal)
+    try {
+      await consent(session, confirm, signal)
+    } catch (error) {
+      // a session that is gone has taken its transaction with it
+      await session.query('ROLLBACK', [], { withinMs: ANSWERED_WITHIN_MS }).catch(() => {})
+      throw error
+    }
+    await session.query('COMMIT', [], { withinMs: ANSWERED_WITHIN_MS })
+  })
+}
+
+async function lockAndRename(
+  access: ServerAccess,
+  session: Session,
+  renamings: readonly Renaming[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    throwIfAborted(signal)
+    try {
+      return await whileClientsEnd(access, session.database, renamings, signal, () =>
+        rename(session, renamings),
+      )
+    } catch (error) {
+      if (session.lost.aborted || signal.aborted) throw error
+      await session.query('ROLLBACK', [], { withinMs: ANSWERED_WITHIN_MS })
+      if (sqlStateOf(error) !== IN_USE) throw error
+      if (attempt === ATTEMPTS) throw await inUse(session, access.destination, oidsOf(renamings))
+    }
+  }
+}
+
+async function rename(session: Session, renamings: readonly Renaming[]): Promise<void> {
+  const within = { withinMs: ANSWERED_WITHIN_MS }
+  await session.query(BEGIN, [], within)
+  for (const { oid, from, to, connectionLimit } of renamings) {
+    await session.query(
+      `ALTER DATABASE ${escapeIdentifier(from)} RENAME TO ${escapeIdentifier(to)}`,
+      [],
+      within,
+    )
+    const [row] = await session.query<{ readonly oid: number }>(
+      'SELECT oid FROM pg_database WHERE datname = $1',
+      [to],
+      within,
+    )
+    if (row?.oid !== oid) {
+      throw new AppError(
+        'DATABASE_LOCKED',
+        `the database ${from} was exchanged for another one at this moment`,
+      )
+    }
+    if (connectionLimit === undefined) continue
+    await session.query(
+      `ALTER DATABASE ${escapeIdentifier(to)} CONNECTION LIMIT ${connectionLimit}`,
+      [],
+      within,
+    )
+  }
+}
+
+/** A second session does the ending: the first one waits for it in the server. */
+async function whileClientsEnd<Result>(
+  access: ServerAccess,
+  maintenance: string,
+  renamings: readonly Renaming[],
+  signal: AbortSignal,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const stop = new AbortController()
+  const ender = await open(access, maintenance, signal)
+  const ending = keepEndingClients(ender, oidsOf(renamings), stop.signal)
+  try {
+    const [result] = await Promise.all([work().finally(() => stop.abort()), ending])
+    return result
+  } finally {
+    stop.abort()
+    await ending.catch(() => {})
+    await ender.close()
+  }
+}
+
+async function requireNonePrepared(
+  session: Session,
+  { destination }: ServerAccess,
+  renamings: readonly Renaming[],
+): Promise<void> {
+  const oids = oidsOf(renamings)
+  if ((await preparedTransactions(session, oids)).length > 0) throw await inUse(session, destination, oids)
+}
+
+/** Whoever is asked may never answer, and the session may be lost meanwhile. */
+async function consent(session: Session, confirm: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  const given = new AbortController()
+  const stop = AbortSignal.any([signal, session.lost])
+  const stopped = delay(CONSENT_WITHIN_MS, undefined, { signal: AbortSignal.any([stop, given.signal]) }).then(
+    () => Promise.reject(new AppError('DATABASE_LOCKED', 'the consent to the swap took too long')),
+    () => Promise.reject(signal.aborted ? cancellation(signal) : stop.reason),
+  )
+  stopped.catch(() => {})
+  try {
+    await Promise.race([confirm(), stopped])
+  } finally {
+    given.abort()
+  }
+  throwIfAborted(signal)
+}
+
+function oidsOf(renamings: readonly Renaming[]): readonly number[] {
+  return renamings.map((renaming) => renaming.oid)
+}

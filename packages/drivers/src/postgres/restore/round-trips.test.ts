@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import type { PostgresServer } from '@holdfast/testing'
+import { allow, never, startPostgres } from '@holdfast/testing'
+import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
+import type { DumpFormatName } from '../testing/restore-bench.ts'
+import { RestoreBench } from '../testing/restore-bench.ts'
+
+const FORMATS: readonly DumpFormatName[] = ['custom', 'plain', 'directory', 'tar']
+
+let server: PostgresServer
+let bench: RestoreBench
+
+beforeAll(async () => {
+  server = await startPostgres()
+  bench = await RestoreBench.make(server)
+})
+
+afterAll(async () => {
+  await server?.stop()
+  await bench?.remove()
+})
+
+afterEach(async () => {
+  assert.deepEqual(await bench.sessions(), [])
+})
+
+describe('PostgresRestore', () => {
+  it.each(FORMATS)(
+    'restores a dump of format %s to where there is nothing, and over a database',
+    async (format) => {
+      const source = await bench.seeded(1)
+      const dump = await bench.dump(source, format)
+      const absent = await bench.absent()
+      assert.equal((await bench.run(dump, absent)).replaced, null)
+      assert.equal(await bench.digest(absent), await bench.digest(source))
+
+      const other = await bench.seeded(2)
+      const old = await bench.digest(other)
+      const { replaced } = await bench.run(dump, other)
+      assert.ok(replaced)
+      assert.equal(await bench.digest(other), await bench.digest(source))
+      await bench.restore(other).undo(replaced.ticket, allow, never)
+      assert.equal(await bench.digest(other), old)
+      assert.deepEqual(await bench.own(), [])
+    },
+  )
+})

@@ -1,0 +1,65 @@
+import type { Readable } from 'node:stream'
+import type { StageRequest } from '@holdfast/core'
+import { readContents } from '../contents/contents-file.ts'
+import type { PostgresParts } from '../postgres-parts.ts'
+import { postgresLockKey } from '../postgres-url.ts'
+import { openArchive } from './archive.ts'
+import { endLeftovers } from './change-names.ts'
+import { ownName } from './database-names.ts'
+import { dropOwnDatabase } from './drop-database.ts'
+import { findDatabase, isOccupied } from './inspect-destination.ts'
+import type { ServerAccess } from './maintenance.ts'
+import { openAnywhere, withSession } from './maintenance.ts'
+import { receiveDump } from './receive-dump.ts'
+import { serverIdentity } from './server-identity.ts'
+import { StageProgress } from './stage-progress.ts'
+import { stageShadow } from './stage-shadow.ts'
+import type { StagedFile, StagedShadow } from './tickets.ts'
+
+/** What is known of the server before anything is fetched for it. */
+interface Outset {
+  readonly server: string
+  readonly serverVersion: number
+  readonly found: StagedShadow['found']
+}
+
+/** Brings a dump next to the destination: loaded and verified, and not visible yet under its name. */
+export async function stage(
+  parts: PostgresParts,
+  access: ServerAccess,
+  request: StageRequest,
+  source: Readable,
+  signal: AbortSignal,
+): Promise<StagedShadow | StagedFile> {
+  const { operationId, dump, options, scratchDir, onProgress } = request
+  const name = ownName('new', operationId)
+  const contents = readContents(dump.attachments)
+  const { server, serverVersion, found } = await begin(access, name, signal)
+  const tools = await parts.toolbox.toolsFor(serverVersion)
+  const progress = new StageProgress(dump.sizeBytes, onProgress)
+  const { format, sizeBytes } = dump
+  const incoming = { directory: scratchDir, format, sizeBytes, onBytes: progress.received }
+  const path = await receiveDump(incoming, source, signal)
+  const archive = await openArchive(tools, dump, path, signal)
+  const { keepOwners } = options
+  const shadow = { parts, access, name, archive, dump, contents, keepOwners, tools, progress }
+  const stagedOid = await stageShadow(shadow, signal)
+  progress.done()
+  const place = postgresLockKey(access.connection)
+  const { connectionLimit } = contents.database
+  return { kind: 'shadow', operationId, place, server, stagedOid, connectionLimit, found }
+}
+
+/** Removes what an earlier attempt left, and looks at the destination. */
+async function begin(access: ServerAccess, name: string, signal: AbortSignal): Promise<Outset> {
+  return withSession(openAnywhere(access, signal), async (session) => {
+    await endLeftovers(session, access.applicationName)
+    await dropOwnDatabase(access, session, name, null, signal)
+    const database = await findDatabase(session, access.destination)
+    const server = await serverIdentity(session)
+    const { serverVersion } = session
+    if (database === null) return { server, serverVersion, found: 'nothing' }
+    const isFull = await isOccupied(access, database.name, signal)
+    return { server, serverVersion, found: isFull ? 'data' : 'empty' }
+  })
+}

@@ -1,0 +1,113 @@
+import { AppError, isUuid } from '@holdfast/core'
+
+/** Where a ticket is for. A database's oid says nothing on another server. */
+interface Place {
+  readonly operationId: string
+  /** The lock key of the destination. */
+  readonly place: string
+  /** The system identifier of the server; empty if it is not told. */
+  readonly server: string
+}
+
+/** A shadow database that waits for the swap. */
+export interface StagedShadow extends Place {
+  readonly kind: 'shadow'
+  readonly stagedOid: number
+  /** How many sessions the database may have from the swap on; -1 for any number. */
+  readonly connectionLimit: number
+  /** What was at the destination when staging began. */
+  readonly found: 'nothing' | 'empty' | 'data'
+}
+
+/** A dump in a file that waits to be loaded into an empty database. */
+export interface StagedFile extends Place {
+  readonly kind: 'in-place'
+  readonly destinationOid: number
+  readonly format: string
+  readonly sizeBytes: number
+  readonly keepOwners: boolean
+  /** SHA-256 of the row counts that must be there in the end; null if they were not counted exactly. */
+  readonly countsDigest: string | null
+}
+
+/** A database that a swap moved aside. */
+export interface Replaced extends Place {
+  readonly kind: 'replaced'
+  readonly replacedOid: number
+  readonly restoredOid: number
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A ticket's text; its first field says which format it has. */
+export function writeTicket(content: StagedShadow | StagedFile | Replaced): string {
+  return JSON.stringify({ version: 1, ...content })
+}
+
+/** Throws INVALID_REQUEST for anything that {@link writeTicket} has not written. */
+export function readStaged(ticket: string): StagedShadow | StagedFile {
+  const fields = fieldsOf(ticket)
+  const place = placeOf(fields)
+  if (fields.kind === 'shadow') {
+    const { stagedOid, connectionLimit, found } = fields
+    const isFound = found === 'nothing' || found === 'empty' || found === 'data'
+    if (isOid(stagedOid) && isLimit(connectionLimit) && isFound) {
+      return { kind: 'shadow', ...place, stagedOid, connectionLimit, found }
+    }
+  }
+  return fields.kind === 'in-place' ? stagedFile(place, fields) : notOurs()
+}
+
+/** Throws INVALID_REQUEST for anything that {@link writeTicket} has not written. */
+export function readReplaced(ticket: string): Replaced {
+  const fields = fieldsOf(ticket)
+  const { kind, replacedOid, restoredOid } = fields
+  if (kind !== 'replaced' || !isOid(replacedOid) || !isOid(restoredOid)) return notOurs()
+  return { kind, ...placeOf(fields), replacedOid, restoredOid }
+}
+
+function stagedFile(place: Place, fields: Fields): StagedFile {
+  const { destinationOid, format, sizeBytes, keepOwners, countsDigest } = fields
+  const isWhole =
+    isOid(destinationOid) &&
+    typeof format === 'string' &&
+    typeof sizeBytes === 'number' &&
+    typeof keepOwners === 'boolean' &&
+    (countsDigest === null || typeof countsDigest === 'string')
+  if (!isWhole) return notOurs()
+  return { kind: 'in-place', ...place, destinationOid, format, sizeBytes, keepOwners, countsDigest }
+}
+
+function placeOf({ operationId, place, server }: Fields): Place {
+  const isWhole = typeof operationId === 'string' && typeof place === 'string' && typeof server === 'string'
+  return isWhole && isUuid(operationId) ? { operationId, place, server } : notOurs()
+}
+
+function fieldsOf(ticket: string): Fields {
+  const parsed = parse(ticket)
+  return isRecord(parsed) && parsed.version === 1 ? parsed : notOurs()
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+function isOid(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 32
+}
+
+function isLimit(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= -1 && value < 2 ** 31
+}
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}
+
+function notOurs(): never {
+  throw new AppError('INVALID_REQUEST', 'the ticket of a restore is not one of the PostgreSQL driver')
+}

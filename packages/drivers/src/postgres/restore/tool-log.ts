@@ -1,0 +1,48 @@
+/** Longer lines are values or statements, and of no use. */
+const LONGEST_LINE = 2_000
+/** What follows an error belongs to it; with it there may be the errors of parallel processes that were ended. */
+const LINES_KEPT = 12
+
+/** One of these stands in what pg_restore prints for each entry of an archive; parallel ones share a line at times. */
+const ENTRY = /creating [A-Z][A-Z ]* "|executing [A-Z][A-Z ]* |processing data for table "|processing BLOBS/g
+const ENTRY_AT_FAULT = /^pg_restore: from TOC entry /
+const ERROR = /^(?:pg_restore: error: |psql:\S+ |psql: error: |\p{Lu}+: {2})/u
+
+/** What is to be known of the stderr of pg_restore and psql while they work: how far they are, and where they fail. */
+export class ToolLog {
+  entries = 0
+  #rest = ''
+  #entryAtFault = ''
+  readonly #kept: string[] = []
+
+  readonly hear = (text: string): void => {
+    const lines = `${this.#rest}${text}`.split('\n')
+    this.#rest = (lines.pop() ?? '').slice(-LONGEST_LINE)
+    for (const line of lines) this.#read(line.slice(0, LONGEST_LINE))
+  }
+
+  /** The first error with what belongs to it, however much was printed after it. Null if there was none. */
+  get failure(): string | null {
+    return this.#kept.length === 0 ? null : [this.#entryAtFault, ...this.#kept].join('\n')
+  }
+
+  /** The first error alone. */
+  get error(): string {
+    return this.#kept[0] ?? ''
+  }
+
+  /** The line of the script in which psql found the error. */
+  get scriptLine(): number | null {
+    const line = /^psql:[^\n]*?:(\d+): /.exec(this.error)?.[1]
+    return line === undefined ? null : Number(line)
+  }
+
+  #read(line: string): void {
+    this.entries += line.match(ENTRY)?.length ?? 0
+    if (this.#kept.length === 0) {
+      if (ENTRY_AT_FAULT.test(line)) this.#entryAtFault = line
+      if (!ERROR.test(line)) return
+    }
+    if (this.#kept.length < LINES_KEPT) this.#kept.push(line)
+  }
+}
