@@ -82,6 +82,7 @@ export type {
 export { FINISHED_STATES, isFinished, OPERATION_TYPES } from './domain/operation.ts'
 export { restoreNotes } from './domain/restore-notes.ts'
 export { fileHasSha256, outputHasSha256, shellBlock, shellQuote } from './domain/shell-commands.ts'
+export { matchesName } from './domain/select-names.ts'
 export type { Compression, Target, TargetOptions, VerificationLevel } from './domain/target.ts'
 export { uuidv7 } from './domain/uuid.ts'
 export type { AppErrorOptions, ErrorCode, Failure } from './errors.ts'
