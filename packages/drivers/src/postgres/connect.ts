@@ -85,7 +85,8 @@ function clientOf(connection: PostgresConnection, wanted: Wanted, tls: Tls): Pin
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
     },
-    { user, database, application_name: applicationName },
+    // the time-out of a role could be too short for the statement that sets ours
+    { user, database, application_name: applicationName, statement_timeout: '0' },
   )
   // promises say it; without a listener it would end the process
   client.on('error', () => {})

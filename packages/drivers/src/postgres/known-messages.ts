@@ -17,6 +17,11 @@ const HBA_HINT = "check the user and the server's pg_hba.conf"
 const SLOTS_HINT = 'raise max_connections or the limit of the role or database, or end idle sessions'
 const LOCK_HINT = 'find it in pg_locks, or raise lock_timeout in the URL'
 
+// a name is the rest of the line: with or without quotes, and with spaces
+const KIND = '(?:foreign |foreign-data |materialized |large |event |text search |operator )?[a-z]+'
+const DENIED = new RegExp(`permission denied for (${KIND}) ([^\\n]{1,130})`)
+const NOT_OWNED = new RegExp(`must be owner of (${KIND}) ([^\\n]{1,130})`)
+
 const ACCESS: readonly KnownMessage[] = [
   {
     pattern: /no password supplied/,
@@ -50,12 +55,12 @@ const ACCESS: readonly KnownMessage[] = [
     hint: 'use a role with BYPASSRLS: a backup without those rows would not be one',
   },
   {
-    pattern: /permission denied for ([a-z][a-z -]{2,30}?) ("[^"\n]{1,63}"|[^\s"]{1,63})(?:\n|$)/,
+    pattern: DENIED,
     code: 'DATABASE_ACCESS_DENIED',
     message: 'the user of PostgreSQL lacks a privilege on $1 $2',
   },
   {
-    pattern: /must be owner of ([a-z][a-z -]{2,30}?) ("[^"\n]{1,63}"|[^\s"]{1,63})(?:\n|$)/,
+    pattern: NOT_OWNED,
     code: 'DATABASE_ACCESS_DENIED',
     message: 'the user of PostgreSQL must own $1 $2',
   },
@@ -161,6 +166,12 @@ const WAITS: readonly KnownMessage[] = [
 ]
 
 const CONNECTION: readonly KnownMessage[] = [
+  {
+    pattern: /unsupported startup parameter/,
+    code: 'INVALID_CONNECTION',
+    message: 'a pooler stands before PostgreSQL and refuses the settings of the connection',
+    hint: 'connect to PostgreSQL itself: backups and restores need sessions of their own',
+  },
   {
     pattern: /too many clients already|remaining connection slots are reserved|too many connections for/,
     code: 'TARGET_UNREACHABLE',

@@ -44,7 +44,7 @@ export async function prepareSession(
   // several statements in one message have several results, of which the library's types know nothing
   const results: unknown = await client.query(statements({ ...PINNED, ...timeouts }))
   const facts = factsIn(results)
-  // as bytes: a name that another encoding's database cannot show would look different as text
+  // as bytes, which nobody has converted: not every encoding of a database can show the names of all databases
   if (facts.database !== Buffer.from(database).toString('hex')) {
     throw new AppError('INVALID_CONNECTION', 'the server opened another database than the one asked for', {
       hint: 'connect to PostgreSQL itself instead of a pooler that redirects databases',
@@ -62,15 +62,17 @@ function statements(settings: Readonly<Record<string, string>>): string {
     SELECT set_config('lc_messages', 'C', false) FROM pg_roles WHERE rolname = current_user AND rolsuper;
     SELECT set_config('client_connection_check_interval', '${CHECK_INTERVAL}', false)
       WHERE current_setting('client_connection_check_interval', true) IS NOT NULL AND version() LIKE '%linux%';
+    SELECT set_config('client_encoding', 'SQL_ASCII', false);
     SELECT pg_backend_pid() AS pid,
            (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started,
            current_setting('server_version_num') AS version,
-           encode(convert_to(current_database()::text, getdatabaseencoding()), 'hex') AS database`
+           encode(namesend(current_database()), 'hex') AS database;
+    SELECT set_config('client_encoding', 'UTF8', false)`
 }
 
 function factsIn(results: unknown): Backend & { readonly database: string } {
-  const last: unknown = Array.isArray(results) ? results.at(-1) : null
-  const rows = typeof last === 'object' && last !== null && 'rows' in last ? last.rows : null
+  const facts: unknown = Array.isArray(results) ? results.at(-2) : null
+  const rows = typeof facts === 'object' && facts !== null && 'rows' in facts ? facts.rows : null
   const row: Readonly<Record<string, unknown>> = Array.isArray(rows) ? rows[0] : {}
   return {
     pid: Number(row.pid),

@@ -66,7 +66,17 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 }
 
 /** States that stand for many things, of which an English message says which. */
-const VAGUE: readonly string[] = ['28000', '42501', '42704', '54000', '55000', '57014', '58P01', 'XX000']
+const VAGUE: readonly string[] = [
+  '08P01',
+  '28000',
+  '42501',
+  '42704',
+  '54000',
+  '55000',
+  '57014',
+  '58P01',
+  'XX000',
+]
 
 /** What a state of the server means; TOOL_FAILED with the state where nothing better is known. */
 export function meaningOfState(state: string, said = ''): Meaning {
