@@ -1,11 +1,12 @@
 import type { DriverFactory } from '@holdfast/core'
+import { checkDump } from './check/check-dump.ts'
 import { Toolbox } from './client-tools.ts'
-import { checkDump } from './drill/check-dump.ts'
 import { listDatabases } from './list-databases.ts'
 import { PostgresDriver } from './postgres-driver.ts'
 import type { Patience } from './postgres-parts.ts'
 import { DEFAULT_PATIENCE } from './postgres-parts.ts'
 import { displayPostgresUrl, parsePostgresUrl, postgresLockKey, withDatabase } from './postgres-url.ts'
+import { postgresRestoreSteps } from './restore-steps.ts'
 
 /** What may be told the engine; everything has a default. */
 export interface PostgresDriverOptions extends Partial<Patience> {
@@ -33,13 +34,13 @@ export function postgresDriverFactory(options: PostgresDriverOptions = {}): Driv
     servers: {
       isServer: (url) => parsePostgresUrl(url).database === null,
       urlOf: withDatabase,
-      databases: (url, context, signal) =>
-        listDatabases({ ...engine, context, connection: parsePostgresUrl(url) }, signal),
+      databases: (url, _context, signal) => listDatabases({ connection: parsePostgresUrl(url) }, signal),
     },
     schemes: ['postgres', 'postgresql'],
     create: (url, context) => new PostgresDriver({ ...engine, context, connection: parsePostgresUrl(url) }),
     displayUrl: (url) => displayPostgresUrl(parsePostgresUrl(url)),
     check: (request, context, signal) => checkDump({ ...engine, context }, request, signal),
+    restoreSteps: postgresRestoreSteps,
     lockKeyOf: async (url) => postgresLockKey(parsePostgresUrl(url)),
     close: async () => {},
   }

@@ -25,7 +25,7 @@ export async function countDatabase(
   const [first] = sessions
   for (const session of sessions) await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
   const relations = await listRelations(first)
-  const tables = await listTables(first, relations, () => true)
+  const tables = await listTables(first, relations)
   let counted = 0
   const digests = await countTables(shareOut(tables, sessions), method, signal, () => {
     counted += 1

@@ -2,7 +2,7 @@ import type { Session } from '../session.ts'
 import type { Column } from './column-digest.ts'
 import type { Relation } from './list-relations.ts'
 import { isReadable } from './list-relations.ts'
-import type { TablePart } from './partition-tree.ts'
+import type { DumpedParts, TablePart } from './partition-tree.ts'
 import { PartitionTree } from './partition-tree.ts'
 import { tableKey } from './table-names.ts'
 
@@ -10,14 +10,18 @@ import { tableKey } from './table-names.ts'
 export interface CountedTable {
   readonly key: string
   readonly columns: readonly Column[]
-  /** None if all of its partitions are left out. */
+  /** What is scanned: nothing if its rows, or all of its partitions, are left out. */
   readonly parts: readonly TablePart[]
+  /** What is locked, so that all of it stays what it is: itself and its partitions. */
+  readonly members: readonly TablePart[]
   /** A materialised view: a restore computes its rows anew. */
   readonly derived: boolean
   readonly pages: number
   /** Rows by the statistics of the server. */
   readonly estimate: number
 }
+
+const WHOLE: DumpedParts = { isDumped: () => true, hasRows: () => true }
 
 /**
  * What is counted of the relations in a dump: tables, partitioned ones at their root because a restore may put rows
@@ -27,9 +31,10 @@ export interface CountedTable {
 export async function listTables(
   session: Session,
   relations: readonly Relation[],
-  isDumped: (relation: Relation) => boolean,
+  { isDumped, hasRows }: DumpedParts = WHOLE,
 ): Promise<readonly CountedTable[]> {
-  const tree = new PartitionTree(relations, (relation) => isReadable(relation) && isDumped(relation))
+  const isNamed = (relation: Relation) => isReadable(relation) && isDumped(relation)
+  const tree = new PartitionTree(relations, { isDumped: isNamed, hasRows })
   const roots = tree.roots()
   const columns = await columnsOf(session, roots)
   return roots.map((root) => {
@@ -38,6 +43,7 @@ export async function listTables(
       key: tableKey(root.schema, root.name),
       columns: columns.get(root.oid) ?? [],
       parts: tree.partsOf(root),
+      members: tree.membersOf(root),
       derived: root.kind === 'm',
       pages: leaves.reduce((sum, { pages }) => sum + pages, 0),
       // -1 where it was never counted

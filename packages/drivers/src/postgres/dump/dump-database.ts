@@ -1,0 +1,221 @@
+import type { Digest, DumpRequest, DumpSummary } from '@holdfast/core'
+import { AppError, cancellation, throwIfAborted, together } from '@holdfast/core'
+import type { ClientTools } from '../client-tools.ts'
+import { versionText } from '../client-tools.ts'
+import { writeContents } from '../contents/contents-file.ts'
+import type { Relation } from '../contents/list-relations.ts'
+import { sequenceRanges } from '../contents/sequences.ts'
+import type { PostgresParts } from '../postgres-parts.ts'
+import type { Session } from '../session.ts'
+import { openSession } from '../session.ts'
+import { endSessions, tagOf } from '../tag.ts'
+import { tidySessions } from '../tidy-sessions.ts'
+import { whileServerAnswers } from '../watch-server.ts'
+import type { Counted } from './count-pinned.ts'
+import { countPinned } from './count-pinned.ts'
+import { detailsOf, settingsOf } from './database-facts.ts'
+import type { SourceDescription } from './describe-source.ts'
+import { describeSource, readSequencesAgain } from './describe-source.ts'
+import { dumpGlobals, requireGlobals } from './dump-globals.ts'
+import { describeLeftOut, filterArguments } from './left-out.ts'
+import type { PinnedMoment } from './pin-moment.ts'
+import { pinMoment } from './pin-moment.ts'
+import { requireWhole } from './require-whole.ts'
+import type { PgDumpFormat } from './run-pg-dump.ts'
+import { runPgDump } from './run-pg-dump.ts'
+import { ToolWarnings } from './tool-warnings.ts'
+
+/** One dump that was asked for. */
+interface DumpJob {
+  readonly parts: PostgresParts
+  readonly request: DumpRequest
+  readonly database: string
+  readonly format: PgDumpFormat
+  /** The name of all that works for it on the server. */
+  readonly tag: string
+}
+
+/**
+ * Dumps one database as it is at one moment, at which its rows are counted, too. However it ends, nothing of it goes
+ * on on the server.
+ */
+export async function dumpDatabase(
+  parts: PostgresParts,
+  request: DumpRequest,
+  signal: AbortSignal,
+): Promise<DumpSummary> {
+  throwIfAborted(signal)
+  const { operationId } = request
+  const job = {
+    parts,
+    request,
+    database: databaseOf(parts),
+    format: formatOf(request),
+    tag: tagOf(operationId),
+  }
+  const end = new AbortController()
+  const sessions = new DumpSessions(job, AbortSignal.any([signal, end.signal]))
+  const first = await sessions.open()
+  try {
+    // what a lost worker left of the same operation would be in the way
+    await endSessions(first, job.tag)
+    const place = { database: job.database, applicationName: job.tag }
+    return await whileServerAnswers(parts, place, signal, (watched) => {
+      watched.addEventListener('abort', () => end.abort(watched.reason), { once: true })
+      return new DatabaseDump(job, sessions, end).run(first, watched)
+    })
+  } catch (error) {
+    end.abort(error)
+    await sessions.close()
+    await tidySessions(parts, job)
+    throw signal.aborted ? cancellation(signal) : error
+  } finally {
+    await sessions.close()
+  }
+}
+
+function databaseOf({ connection }: PostgresParts): string {
+  if (connection.database !== null) return connection.database
+  throw new AppError('INVALID_REQUEST', 'the target names a server: a dump is of one database')
+}
+
+function formatOf({ mode, format }: DumpRequest): PgDumpFormat {
+  if (mode !== 'full') throw new AppError('INVALID_REQUEST', `PostgreSQL has no backups of mode ${mode}`)
+  if (format === 'custom' || format === 'plain' || format === 'directory' || format === 'tar') return format
+  throw new AppError('INVALID_REQUEST', `PostgreSQL has no format ${format.slice(0, 40)}`)
+}
+
+/** The sessions of one dump, which end with a signal, on the server too. */
+class DumpSessions {
+  readonly #job: DumpJob
+  readonly #signal: AbortSignal
+  readonly #open: Session[] = []
+
+  constructor(job: DumpJob, signal: AbortSignal) {
+    this.#job = job
+    this.#signal = signal
+  }
+
+  async open(): Promise<Session> {
+    const { parts, database, tag } = this.#job
+    const session = await openSession(parts.connection, {
+      database,
+      applicationName: tag,
+      signal: this.#signal,
+    })
+    this.#open.push(session)
+    return session
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map((session) => session.close()))
+  }
+}
+
+/** What is known when everything is over. */
+interface Finished {
+  readonly tools: ClientTools
+  readonly pinned: PinnedMoment
+  readonly source: SourceDescription
+  readonly digest: Digest
+  readonly counted: Counted
+}
+
+class DatabaseDump {
+  readonly #job: DumpJob
+  readonly #sessions: DumpSessions
+  /** Ends all sessions. */
+  readonly #end: AbortController
+  readonly #warnings = new ToolWarnings()
+
+  constructor(job: DumpJob, sessions: DumpSessions, end: AbortController) {
+    this.#job = job
+    this.#sessions = sessions
+    this.#end = end
+  }
+
+  async run(first: Session, signal: AbortSignal): Promise<DumpSummary> {
+    const { parts, request } = this.#job
+    const tools = await parts.toolbox.toolsFor(first.serverVersion)
+    await requireGlobals(first, request.globals)
+    const more = request.counting === 'exact' ? parts.patience.parallel - 1 : 0
+    const others = await Promise.all(Array.from({ length: Math.max(0, more) }, () => this.#sessions.open()))
+    const pinned = await this.#pin([first, ...others], signal)
+    await requireWhole(first, pinned.selection)
+    const source = await describeSource(first, pinned)
+    const lost = AbortSignal.any([signal, first.lost, ...others.map((session) => session.lost)])
+    const [digest, counted] = await together(lost, (both) => {
+      // sessions know only their own signal
+      both.addEventListener('abort', () => this.#end.abort(both.reason), { once: true })
+      return this.#dumpAndCount(tools, pinned, source, both)
+    })
+    return await this.#finish(first, { tools, pinned, source, digest, counted }, signal)
+  }
+
+  async #pin(sessions: readonly [Session, ...Session[]], signal: AbortSignal): Promise<PinnedMoment> {
+    const { parts, request } = this.#job
+    const [row] = await sessions[0].query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')
+    const hasRows = (relation: Relation) => row?.standby !== true || !relation.unlogged
+    const { filter } = request
+    const { lockTimeoutMs } = parts.connection
+    return await pinMoment({ sessions, filter, hasRows, lockTimeoutMs, now: parts.context.now }, signal)
+  }
+
+  #dumpAndCount(tools: ClientTools, pinned: PinnedMoment, source: SourceDescription, signal: AbortSignal) {
+    const { request } = this.#job
+    const totalObjects = pinned.shares.reduce((sum, { tables }) => sum + tables.length, 0)
+    let objects = 0
+    const onBytes = (bytes: number) => {
+      request.onProgress(request.counting === 'exact' ? { bytes, objects, totalObjects } : { bytes })
+    }
+    const onCounted = () => {
+      objects += 1
+    }
+    // a standby has no rows of unlogged tables, and pg_dump would fail at them
+    const withoutRows = source.leftOut?.rowsOf.length ? ['--no-unlogged-table-data'] : []
+    const filter = [...filterArguments(pinned.selection), ...withoutRows]
+    const dump = { ...this.#job, tools, filter, snapshot: pinned.snapshot, warnings: this.#warnings }
+    return [
+      runPgDump(dump, request, onBytes, signal),
+      countPinned(pinned, request.counting, onCounted, signal),
+    ] as const
+  }
+
+  async #finish(first: Session, done: Finished, signal: AbortSignal): Promise<DumpSummary> {
+    const { request } = this.#job
+    const { tools, pinned, source, digest, counted } = done
+    await first.query('COMMIT')
+    const sequences = sequenceRanges(source.sequences, await readSequencesAgain(first))
+    const globals = await dumpGlobals(
+      { ...this.#job, tools, warnings: this.#warnings },
+      request.globals,
+      signal,
+    )
+    const { serverVersion } = first
+    const contents = writeContents({
+      v: 1,
+      serverVersion,
+      database: settingsOf(source.facts),
+      ...source.needed,
+      digests: counted.digests,
+      sequences,
+      leftOut: source.leftOut,
+    })
+    const { leftOut } = source
+    return {
+      ...digest,
+      rowCounts: counted.rowCounts,
+      counting: request.counting,
+      serverVersion: versionText(serverVersion),
+      toolVersion: tools.versionText,
+      // rounded down: a backup never claims to be younger than it is
+      consistentAt: new Date(Math.floor(pinned.at)).toISOString(),
+      details: {
+        ...detailsOf(source.facts),
+        ...(leftOut === null ? {} : { leftOut: describeLeftOut(leftOut) }),
+      },
+      warnings: [...source.warnings, ...this.#warnings.list()],
+      attachments: [source.settings, contents, ...globals],
+    }
+  }
+}
