@@ -41,7 +41,9 @@ describe('startTool', () => {
     const { message } = failure.cause instanceof ToolFailure ? failure.cause : { message: '' }
     expect(message.endsWith('the end')).toBe(true)
     expect(message.length).toBeLessThanOrEqual(4096)
-    expect(await tool.exit).toMatchObject({ code: 3, killedBy: null })
+    const { stderrTail, ...ending } = await tool.exit
+    expect(ending).toEqual({ code: 3, killedBy: null })
+    expect(stderrTail).toHaveLength(65_536)
   })
 
   it('lets all of what is printed be heard, of which only the end is kept', async () => {
