@@ -18,7 +18,7 @@ function said(code: string, message: string, more: Partial<DatabaseError> = {}):
 }
 
 function network(code: string): Error {
-  return Object.assign(new Error(`connect ${code} 10.0.0.1:5432`), { code })
+  return Object.assign(new Error(`connect ${code} 10.0.0.1:5432`), { code, syscall: 'connect' })
 }
 
 function failureOf(error: unknown): AppError {
@@ -140,6 +140,8 @@ describe('toFailureOf', () => {
     const unknown = new TypeError('a bug')
     expect(toFailureOf(unknown)).toBe(unknown)
     expect(toFailureOf(null)).toBe(null)
+    const file = Object.assign(new Error('open x'), { code: 'ENOENT', syscall: 'open' })
+    expect(toFailureOf(file)).toBe(file)
     const known = new AppError('CANCELLED', 'x')
     expect(toFailureOf(known)).toBe(known)
     expect(sqlStateOf(unknown)).toBe(null)

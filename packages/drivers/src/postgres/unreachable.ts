@@ -9,7 +9,6 @@ const BY_CODE: Readonly<Record<string, string>> = {
   EPIPE: 'the connection to the PostgreSQL server was cut',
   EHOSTUNREACH: 'there is no way to the host of the PostgreSQL server',
   ENETUNREACH: 'there is no way to the network of the PostgreSQL server',
-  ENOENT: 'there is no socket of a PostgreSQL server in the directory',
 }
 
 /** What the client library says without a code. */
@@ -26,8 +25,15 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
 export function unreachable(error: unknown): AppError | null {
   if (!(error instanceof Error)) return null
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (code === 'EACCES') {
-    return new AppError('DATABASE_ACCESS_DENIED', 'the socket of the PostgreSQL server may not be used', {
+  // of anything but a socket these are about files
+  const isConnecting = 'syscall' in error && error.syscall === 'connect'
+  if (isConnecting && code === 'ENOENT') {
+    return new AppError('TARGET_UNREACHABLE', 'there is no socket of a PostgreSQL server in the directory', {
+      cause: error,
+    })
+  }
+  if (isConnecting && code === 'EACCES') {
+    return new AppError('DATABASE_ACCESS_DENIED', 'this process may not connect to the PostgreSQL server', {
       cause: error,
     })
   }
