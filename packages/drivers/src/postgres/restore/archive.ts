@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import type { DumpDescription } from '@holdfast/core'
 import { AppError, startTool } from '@holdfast/core'
-import { checkOutside } from '../check/check-structure.ts'
+import { checkOutside } from '../check/check-outside.ts'
 import type { ClientTools } from '../client-tools.ts'
 import { failureOfLoad } from './load-failure.ts'
 import { ToolLog } from './tool-log.ts'
