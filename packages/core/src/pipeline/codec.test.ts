@@ -169,6 +169,20 @@ describe('encode as zstd, large', () => {
     expect(children()).toEqual([])
   })
 
+  it('believes what it is told of a large stream, and fails with whoever should have told it', async () => {
+    const options = { expectedBytes: PROGRAM_FROM_BYTES, signal: never }
+    const told = { sizeBytes: 5, sha256: sha256(Buffer.from('plain')) }
+    const right = encode(Readable.from(['plain']), 'zstd', { ...options, digest: Promise.resolve(told) })
+    const [stored, digest] = await Promise.all([buffer(right.stream), right.plain])
+    expect(digest).toEqual(told)
+    expect(String(await decodeAll(stored, 'zstd', digest))).toBe('plain')
+
+    const failure = new AppError('TARGET_UNREACHABLE', 'the server went away')
+    const wrong = encode(Readable.from(['plain']), 'zstd', { ...options, digest: Promise.reject(failure) })
+    await expect(wrong.plain).rejects.toBe(failure)
+    await expect(buffer(wrong.stream)).rejects.toBe(failure)
+  })
+
   it('notices a file that is cut while it is read', async () => {
     const file = join(directory, 'cut')
     writeFileSync(file, Buffer.alloc(PROGRAM_FROM_BYTES))

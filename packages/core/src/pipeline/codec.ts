@@ -38,6 +38,8 @@ export interface EncodeOptions {
   readonly level?: number
   /** Roughly what a stream will hold; from {@link PROGRAM_FROM_BYTES} on the `zstd` program compresses it. */
   readonly expectedBytes?: number
+  /** Of a stream, from whoever measures it on its way: believed here, and reading back has to prove it. */
+  readonly digest?: Promise<Digest>
   readonly signal: AbortSignal
 }
 
@@ -153,11 +155,23 @@ async function digestOf({ file, sizeBytes, sha256 }: PlainFile, signal: AbortSig
   return sha256 === undefined ? sha256OfFile(file, signal) : { sizeBytes, sha256 }
 }
 
-async function compressStream(source: Readable, options: EncodeOptions, into: PassThrough): Promise<Digest> {
+async function compressStream(
+  source: Readable,
+  { level, digest, signal }: EncodeOptions,
+  into: PassThrough,
+): Promise<Digest> {
+  if (digest !== undefined) {
+    const [known] = await together(signal, (both) => [
+      digest,
+      runZstd(compressArgs(level), source, into, both),
+    ])
+    into.end()
+    return known
+  }
   const counter = new HashCounter()
-  await together(options.signal, (both) => [
+  await together(signal, (both) => [
     pipeline(source, counter, { end: true, signal: both }),
-    runZstd(compressArgs(options.level), counter, into, both),
+    runZstd(compressArgs(level), counter, into, both),
   ])
   into.end()
   return counter.digest()

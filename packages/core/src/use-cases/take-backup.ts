@@ -7,7 +7,7 @@ import { artifactName, backupPrefix } from '../domain/object-keys.ts'
 import type { BackupRequest, Progress } from '../domain/operation.ts'
 import type { Compression } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
-import type { PlainSource } from '../pipeline/codec.ts'
+import type { EncodeOptions, PlainSource } from '../pipeline/codec.ts'
 import { encode } from '../pipeline/codec.ts'
 import { requireInsideRoots } from '../pipeline/path-policy.ts'
 import { tarDirectories } from '../pipeline/tar-directories.ts'
@@ -82,7 +82,10 @@ async function storeDump(
     return { summary, data: requireSame(data, summary) }
   }
   const [data, summary] = await together(taking.context.signal, (signal) => [
-    storeArtifact(taking, 'data', extension, sink.streamed, signal, taking.expectedBytes),
+    storeArtifact(taking, 'data', extension, sink.streamed, signal, {
+      expectedBytes: taking.expectedBytes,
+      digest: dumping,
+    }),
     dumping,
   ])
   return { summary, data: requireSame(data, summary) }
@@ -124,12 +127,12 @@ async function storeArtifact(
   extension: string,
   source: PlainSource,
   signal: AbortSignal,
-  expectedBytes?: number,
+  known: Pick<EncodeOptions, 'expectedBytes' | 'digest'> = {},
 ): Promise<Artifact> {
   const { storage, backup, request, context } = taking
   const codec: Compression = request.compression
   const name = artifactName(role, context.held.fence, extension, codec)
-  const encoded = encode(source, codec, { signal, ...(expectedBytes !== undefined && { expectedBytes }) })
+  const encoded = encode(source, codec, { signal, ...known })
   context.report('storing', { bytes: 0 })
   const stored = await storage.put(`${backupPrefix(backup.target, backup.id)}${name}`, encoded.stream, signal)
   const plain = await encoded.plain
