@@ -7,6 +7,13 @@ export { allow, DriverBench, namesIn, never } from './driver/bench.ts'
 export type { DatabaseUse, DriverPlace, DriverSubject } from './driver/subject.ts'
 export { describeDriverContract } from './driver-contract.ts'
 export { HOSTILE_KEYS } from './hostile-keys.ts'
+export {
+  fingerprintDifferences,
+  postgresFingerprintOf,
+  postgresServerFingerprintOf,
+} from './postgres/fingerprint.ts'
+export type { EverythingOptions } from './postgres/seed-everything.ts'
+export { seedDatabaseProperties, seedEverything, seedServer } from './postgres/seed-everything.ts'
 export { descendantsOf, waitUntilGone } from './processes.ts'
 export { rejectsWith, throwsWith } from './rejects-with.ts'
 export type {

@@ -1,0 +1,165 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PostgresServer } from '../servers/postgres.ts'
+import { startPostgres } from '../servers/postgres.ts'
+import { catalogEntries } from './catalog-entries.ts'
+import { openClient, sessionOf } from './client.ts'
+import { contentEntries } from './content-entries.ts'
+import { fingerprintDifferences, postgresFingerprintOf, postgresServerFingerprintOf } from './fingerprint.ts'
+import { toLine } from './fingerprint-line.ts'
+import { seedDatabaseProperties, seedEverything, seedServer } from './seed-everything.ts'
+
+describe('the fingerprint of a database', () => {
+  let server: PostgresServer
+  let original: readonly string[]
+
+  beforeAll(async () => {
+    server = await startPostgres({ settings: { wal_level: 'logical' } })
+    await server.createDatabase('everything')
+    const tablespaceDirectory = await server.makeDirectory('space')
+    await seedEverything(server.urlOf('everything'), { tablespaceDirectory })
+    await server.sql('postgres', `CREATE TABLESPACE other LOCATION '${await server.makeDirectory('other')}'`)
+    original = await postgresFingerprintOf(server.urlOf('everything'))
+  })
+  afterAll(() => server.stop())
+
+  /** A copy made by the server itself, page for page; what is not in the database is not copied with it. */
+  const copy = async () => {
+    const url = await server.createDatabase(undefined, 'TEMPLATE everything')
+    await seedDatabaseProperties(url)
+    return { url, name: new URL(url).pathname.slice(1) }
+  }
+
+  it('is that of a copy under another name', async () => {
+    const { url } = await copy()
+    expect(await postgresFingerprintOf(url)).toEqual(original)
+  })
+
+  it.each(['--format=custom', '--format=plain'])(
+    'is that of what pg_dump %s has restored elsewhere',
+    async (format) => {
+      const other = await startPostgres({ settings: { wal_level: 'logical' } })
+      try {
+        const tablespaceDirectory = await other.makeDirectory('space')
+        await seedServer(other.url, { tablespaceDirectory })
+        const url = await other.createDatabase('else where', 'TEMPLATE template0')
+        await dumpAndRestore(format, server, 'everything', other, 'else where')
+        await seedDatabaseProperties(url)
+        expect(fingerprintDifferences(original, await postgresFingerprintOf(url))).toEqual([])
+      } finally {
+        await other.stop()
+      }
+    },
+  )
+
+  // the half of the fingerprint that can know is enough, and takes half the time
+  describe.each([
+    ['values', contentEntries],
+    ['tables', catalogEntries],
+    ['code', catalogEntries],
+    ['access', catalogEntries],
+  ] as const)('with one of its %s changed', (group, entriesIn) => {
+    let client: pg.Client
+    let before: readonly string[]
+
+    beforeAll(async () => {
+      client = await openClient((await copy()).url)
+      before = (await entriesIn(sessionOf(client))).map(toLine)
+    })
+    afterAll(() => client.end())
+
+    it.each(changesOf(group))('is another: %s', async (_, change, named) => {
+      await client.query('BEGIN')
+      try {
+        await client.query(change)
+        const after = (await entriesIn(sessionOf(client))).map(toLine)
+        expect(fingerprintDifferences(before, after).join('\n')).toContain(named)
+      } finally {
+        await client.query('ROLLBACK')
+      }
+    })
+  })
+
+  it.each([...changesOf('sequences'), ...changesOf('database')])(
+    'changes with %s',
+    async (_, change, named) => {
+      const { url, name } = await copy()
+      const isInside = !change.includes('$DATABASE')
+      await server.sql(isInside ? name : 'postgres', change.replaceAll('$DATABASE', name))
+      const differences = fingerprintDifferences(original, await postgresFingerprintOf(url))
+      expect(differences.join('\n')).toContain(named)
+    },
+  )
+
+  it.each([
+    `ENCODING 'LATIN1' LOCALE 'C'`,
+    `LOCALE 'C.UTF-8'`,
+    `LOCALE_PROVIDER icu ICU_LOCALE 'de' LOCALE 'C.UTF-8'`,
+  ])('differs for an empty database with %s', async (options) => {
+    const plain = await server.createDatabase(undefined, 'TEMPLATE template0')
+    const other = await server.createDatabase(undefined, `TEMPLATE template0 ${options}`)
+    const found = [await postgresFingerprintOf(plain), await postgresFingerprintOf(other)] as const
+    expect(fingerprintDifferences(...found)).not.toEqual([])
+  })
+})
+
+describe('the fingerprint of a server', () => {
+  let server: PostgresServer
+
+  beforeAll(async () => {
+    server = await startPostgres()
+    await seedServer(server.url, { tablespaceDirectory: await server.makeDirectory('space') })
+  })
+  afterAll(() => server.stop())
+
+  it.each(changesOf('server'))('changes with %s', async (_, change, named) => {
+    const before = await postgresServerFingerprintOf(server.url)
+    await server.sql('postgres', change)
+    const after = await postgresServerFingerprintOf(server.url)
+    expect(fingerprintDifferences(before, after).join('\n')).toContain(named)
+  })
+})
+
+/** What is changed, how, and what the differences must name: one thing each, that a tool could lose. */
+function changesOf(group: string): readonly (readonly [what: string, sql: string, named: string])[] {
+  const text = readFileSync(new URL(`./changes/${group}.sql`, import.meta.url), 'utf8')
+  return text.split(/^-- /m).flatMap((part) => {
+    const [, what, named, sql] = /^([^\n]*) => ([^\n]*)\n(.*)$/s.exec(part) ?? []
+    return what === undefined || named === undefined || sql === undefined ? [] : [[what, sql, named]]
+  })
+}
+
+async function dumpAndRestore(
+  format: string,
+  from: PostgresServer,
+  source: string,
+  to: PostgresServer,
+  destination: string,
+): Promise<void> {
+  const file = join(from.directory, 'dump')
+  const at = (server: PostgresServer) => ({ env: { ...process.env, PGPASSWORD: server.superuser.password } })
+  const where = (server: PostgresServer, database: string) => [
+    `--host=${server.directory}`,
+    `--port=${server.port}`,
+    `--username=${server.superuser.name}`,
+    `--dbname=${database}`,
+  ]
+  const run = promisify(execFile)
+  await run(from.programs.pg_dump, [...where(from, source), format, `--file=${file}`], at(from))
+  if (format === '--format=plain') {
+    const options = [
+      '--no-psqlrc',
+      '--quiet',
+      '--set=ON_ERROR_STOP=1',
+      `--file=${file}`,
+      '--output=/dev/null',
+    ]
+    await run(to.programs.psql, [...where(to, destination), ...options], at(to))
+    return
+  }
+  await run(to.programs.pg_restore, [...where(to, destination), '--exit-on-error', file], at(to))
+}
