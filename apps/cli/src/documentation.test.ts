@@ -27,7 +27,10 @@ describe('docs/cli.md', () => {
   })
 
   it('names every option of every command', () => {
-    const everywhere = ['--idempotency-key', '--no-wait', '--yes', '--env', '--limit', '--all', '--cursor']
+    const everywhere = [
+      ...['--idempotency-key', '--no-wait', '--yes', '--env', '--limit', '--all', '--cursor'],
+      '--target-database',
+    ]
     for (const { name, command } of leaves) {
       const [line = ''] = new RegExp(`^\\| .holdfast ${name}\\b.*$`, 'm').exec(DOCUMENT) ?? []
       const isLatest = (flag: string) =>

@@ -4,6 +4,7 @@ import { collectPages } from './collect-pages.ts'
 import { EXIT } from './exit-codes.ts'
 import { operationTable } from './operation/list.ts'
 import type { Session } from './session.ts'
+import { newestBackups } from './target/newest-backups.ts'
 import type { Column } from './text/table.ts'
 import { renderDetails, renderTable } from './text/table.ts'
 import { bytesText, countText, durationText, momentText } from './text/units.ts'
@@ -11,7 +12,7 @@ import { bytesText, countText, durationText, momentText } from './text/units.ts'
 const SHOWN_OPERATIONS = 20
 
 interface Protection extends Pick<Target, 'name' | 'engine' | 'environment'> {
-  /** The moment that its newest usable backup shows; null if there is none. */
+  /** The moment that its newest usable backup shows, of a server the oldest of its databases'; null if there is none. */
   readonly newestBackupAt: string | null
   readonly ageMs: number | null
 }
@@ -41,9 +42,9 @@ export async function showStatus(session: Session): Promise<void> {
 }
 
 function protectionOf(targets: readonly Target[], { newest }: Stats, now: number): readonly Protection[] {
-  const moments = new Map(newest.map(({ target, consistentAt }) => [target, consistentAt]))
+  const known = newestBackups({ newest })
   return targets.map(({ name, engine, environment }) => {
-    const newestBackupAt = moments.get(name) ?? null
+    const newestBackupAt = known.get(name)?.at ?? null
     const ageMs = newestBackupAt === null ? null : Math.max(0, now - Date.parse(newestBackupAt))
     return { name, engine, environment, newestBackupAt, ageMs }
   })

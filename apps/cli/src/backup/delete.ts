@@ -14,7 +14,7 @@ export async function deleteBackup(
   reference: string,
   { evenIfPinned, yes }: DeleteBackupOptions,
 ): Promise<void> {
-  const backup = await findBackup(session, reference, undefined)
+  const backup = await findBackup(session, reference, {})
   const when = momentText(backup.consistentAt ?? backup.createdAt)
   await requireConfirmation(session, {
     action: `delete backup ${backup.id} of ${backup.target} (${backup.status}, ${when}) for good`,

@@ -9,6 +9,8 @@ export function backupDetails(backup: Backup): readonly (readonly [string, strin
     ['id', backup.id],
     ['name', backup.name],
     ['target', backup.target],
+    ['database', backup.database],
+    ['group', backup.groupId],
     ['environment', backup.environment],
     ['status', statusText(backup)],
     ['mode', `${backup.mode}, ${backup.kind}`],

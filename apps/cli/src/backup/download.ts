@@ -10,10 +10,10 @@ import { EXIT } from '../exit-codes.ts'
 import { progressFor } from '../progress/follow-operation.ts'
 import type { Session } from '../session.ts'
 import { bytesText } from '../text/units.ts'
+import type { LatestOptions } from './find.ts'
 import { findBackup } from './find.ts'
 
-export interface DownloadBackupOptions {
-  readonly target?: string
+export interface DownloadBackupOptions extends LatestOptions {
   readonly artifact: ArtifactRole
   /** A file, or `-` for standard output. */
   readonly output?: string
@@ -29,14 +29,14 @@ export async function downloadBackup(
   options: DownloadBackupOptions,
 ): Promise<void> {
   const { host, client } = session
-  const { artifact, output, target, force } = options
+  const { artifact, output, force } = options
   if (output === STDOUT && (session.json || host.stdout.isTTY)) {
     throw usageError(
       'standard output cannot take the file here',
       'pipe it somewhere, without --json; or name a file',
     )
   }
-  const backup = await findBackup(session, reference, target)
+  const backup = await findBackup(session, reference, options)
   const download = await client.backups.download(backup.id, { artifact, signal: host.interrupted })
   if (output === STDOUT) {
     await receive(session, download, host.stdout)

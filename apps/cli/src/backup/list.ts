@@ -9,7 +9,7 @@ import { statusText } from './describe.ts'
 
 export interface ListBackupsOptions
   extends ListOptions,
-    Pick<BackupFilter, 'target' | 'status' | 'kind' | 'mode' | 'since' | 'until'> {
+    Pick<BackupFilter, 'target' | 'database' | 'group' | 'status' | 'kind' | 'mode' | 'since' | 'until'> {
   readonly label?: string
 }
 
@@ -17,6 +17,7 @@ const COLUMNS: readonly Column<Backup>[] = [
   { title: 'id', value: ({ id }) => id },
   { title: 'name', value: ({ name }) => name },
   { title: 'target', value: ({ target }) => target },
+  { title: 'database', value: ({ database }) => database },
   { title: 'environment', value: ({ environment }) => environment },
   { title: 'status', value: statusText },
   { title: 'mode', value: ({ mode }) => mode },

@@ -7,14 +7,18 @@ import { carryOut } from '../progress/carry-out.ts'
 import { followOperation, requireCompleted } from '../progress/follow-operation.ts'
 import type { Session } from '../session.ts'
 import { findTarget } from '../target/find.ts'
+import type { LatestOptions } from './find.ts'
 import { findBackup } from './find.ts'
 import { describeDryRun, describeRestore, dryRunOf } from './restore-report.ts'
 
-export interface RestoreBackupOptions extends WorkCommandOptions {
-  readonly target?: string
+export interface RestoreBackupOptions extends WorkCommandOptions, LatestOptions {
   /** A target's name, or a URL. */
   readonly to?: string
   readonly toUrlFile?: string
+  /** Of the target that it goes to, if that names a server. */
+  readonly database?: string
+  /** False after `--no-owner`. */
+  readonly owner: boolean
   readonly filesInto?: string
   readonly dryRun?: boolean
   readonly yes?: boolean
@@ -31,10 +35,14 @@ export async function restoreBackup(
   reference: string,
   options: RestoreBackupOptions,
 ): Promise<void> {
-  const backup = await findBackup(session, reference, options.target)
+  const backup = await findBackup(session, reference, options)
   const into = await destinationOf(session, options)
-  const { filesInto } = options
-  const request = { into, ...(filesInto !== undefined && { filesInto }) }
+  const { filesInto, owner } = options
+  const request = {
+    into,
+    ...(!owner && { keepOwners: false }),
+    ...(filesInto !== undefined && { filesInto }),
+  }
   const consent = await consentTo(session, backup, request, options)
   if (consent !== null) await restoreForReal(session, backup, { ...request, ...consent }, options)
 }
@@ -49,8 +57,9 @@ async function consentTo(
   request: RestoreRequest,
   { yes, dryRun, wait }: RestoreBackupOptions,
 ): Promise<Consent | null> {
-  // of a target the name is known, so that nothing has to be found out before
-  if (yes && !dryRun && 'target' in request.into) return { overwrite: true, confirm: request.into.target }
+  const known = yes && !dryRun ? nameOf(request.into, backup) : null
+  // then nothing has to be found out before
+  if (known !== null) return { overwrite: true, confirm: known }
 
   const asksFirst = !dryRun && (yes || session.canAsk)
   const accepted = await session.client.backups.restore(backup.id, request, {
@@ -73,6 +82,14 @@ async function consentTo(
   return replaces && confirm !== null ? { overwrite: true, confirm } : {}
 }
 
+/** What must be repeated to replace what is there, where that is known beforehand. */
+function nameOf(into: Destination, backup: Backup): string | null {
+  if (!('target' in into)) return null
+  if (into.database !== undefined) return into.database
+  // a backup of a server's database goes to that database, if its destination is a server too
+  return backup.database === null ? into.target : null
+}
+
 async function restoreForReal(
   session: Session,
   backup: Backup,
@@ -85,7 +102,7 @@ async function restoreForReal(
 }
 
 async function destinationOf(session: Session, options: RestoreBackupOptions): Promise<Destination> {
-  const { to, toUrlFile } = options
+  const { to, toUrlFile, database } = options
   if (to === undefined && toUrlFile === undefined) {
     throw usageError(
       'say where to restore to',
@@ -94,8 +111,9 @@ async function destinationOf(session: Session, options: RestoreBackupOptions): P
   }
   if (to !== undefined && toUrlFile === undefined && !isUrl(to) && !to.includes('/')) {
     const target = await findTarget(session, to)
-    return { target: target.name }
+    return { target: target.name, ...(database !== undefined && { database }) }
   }
+  if (database !== undefined) throw usageError('--database is for targets', 'name the database in the URL')
   const url = await readDatabaseUrl(session.host, { word: to, file: toUrlFile, fileOption: '--to-url-file' })
   return { url }
 }

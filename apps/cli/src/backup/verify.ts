@@ -2,10 +2,10 @@ import type { Operation, VerificationLevel } from '@holdfast/client'
 import type { WorkCommandOptions } from '../progress/carry-out.ts'
 import { carryOut } from '../progress/carry-out.ts'
 import type { Session } from '../session.ts'
+import type { LatestOptions } from './find.ts'
 import { findBackup } from './find.ts'
 
-export interface VerifyBackupOptions extends WorkCommandOptions {
-  readonly target?: string
+export interface VerifyBackupOptions extends WorkCommandOptions, LatestOptions {
   readonly level: VerificationLevel
 }
 
@@ -13,11 +13,12 @@ export interface VerifyBackupOptions extends WorkCommandOptions {
 export async function verifyBackup(
   session: Session,
   reference: string,
-  { target, level, wait, idempotencyKey }: VerifyBackupOptions,
+  options: VerifyBackupOptions,
 ): Promise<void> {
-  const backup = await findBackup(session, reference, target)
-  const options = { idempotencyKey, signal: session.host.interrupted }
-  const accepted = await session.client.backups.verify(backup.id, { level }, options)
+  const { level, wait, idempotencyKey } = options
+  const backup = await findBackup(session, reference, options)
+  const work = { idempotencyKey, signal: session.host.interrupted }
+  const accepted = await session.client.backups.verify(backup.id, { level }, work)
   await carryOut(session, accepted, { wait }, (operation) => {
     const message = messageOf(operation)
     return `backup ${backup.id} of ${backup.target} is sound (${level})${message === null ? '' : `: ${message}`}`

@@ -3,16 +3,19 @@ import type { Command } from 'commander'
 import type { CreateBackupOptions } from '../backup/create.ts'
 import type { DeleteBackupOptions } from '../backup/delete.ts'
 import type { DownloadBackupOptions } from '../backup/download.ts'
+import type { LatestOptions } from '../backup/find.ts'
 import type { ListBackupsOptions } from '../backup/list.ts'
 import type { RestoreBackupOptions } from '../backup/restore.ts'
 import type { VerifyBackupOptions } from '../backup/verify.ts'
 import type { Host } from '../host.ts'
+import type { Session } from '../session.ts'
 import {
   choice,
   collectLabel,
   collectWord,
   group,
   runs,
+  withDumpOptions,
   withEnvironment,
   withListOptions,
   withWorkOptions,
@@ -31,6 +34,10 @@ const LEVELS = ['checksum', 'structure', 'restore']
 const STATUSES = ['pending', 'in_progress', 'completed', 'failed', 'expired', 'deleted', 'damaged']
 const BACKUP = ['<backup>', "id or name of a backup; 'latest' with --target"] as const
 const OF_TARGET = ['--target <name>', "the target of 'latest'"] as const
+const OF_DATABASE = [
+  '--target-database <name>',
+  "the database of 'latest', where its target names a server",
+] as const
 
 /** `holdfast backup …` */
 export function addBackupCommands(program: Command, host: Host): void {
@@ -43,20 +50,18 @@ export function addBackupCommands(program: Command, host: Host): void {
     .description('Show one backup')
     .argument(...BACKUP)
     .option(...OF_TARGET)
-  runs<{ target?: string }>(
-    withEnvironment(show, GUARD),
-    host,
-    async (session, [reference = ''], options) => {
-      const { showBackup } = await import('../backup/show.ts')
-      await showBackup(session, reference, options)
-    },
-  )
+    .option(...OF_DATABASE)
+  runs<LatestOptions>(withEnvironment(show, GUARD), host, async (session, [reference = ''], options) => {
+    const { showBackup } = await import('../backup/show.ts')
+    await showBackup(session, reference, options)
+  })
 
   const verify = backup
     .command('verify')
     .description('Prove a backup: every stored byte, and what the level asks for')
     .argument(...BACKUP)
     .option(...OF_TARGET)
+    .option(...OF_DATABASE)
     .addOption(choice('--level <level>', 'restore is a drill in scratch space', LEVELS).default('restore'))
   withWorkOptions(withEnvironment(verify, GUARD))
   runs<VerifyBackupOptions>(verify, host, async (session, [reference = ''], options) => {
@@ -73,7 +78,8 @@ function addCreating(backup: Command, host: Host): void {
   const create = backup
     .command('create')
     .description('Back up a target, and wait until the backup is proven')
-    .argument('<target>')
+    .argument('<target>', 'a database; or a server, whose databases are backed up one by one')
+    .option('--database <name>', 'of a server: this database alone')
     .option('--name <name>', 'a name for people, accepted wherever an id is')
     .addOption(
       choice('--mode <mode>', 'snapshot is a copy that the engine opens as it is', ['full', 'snapshot']),
@@ -91,13 +97,20 @@ function addCreating(backup: Command, host: Host): void {
       `
 Examples:
   holdfast backup create shop --verify restore
-  holdfast backup create shop --kind pre-migration --name before-42 --retain 30d`,
+  holdfast backup create shop --kind pre-migration --name before-42 --retain 30d
+  holdfast backup create main --database crm`,
     )
+  withDumpOptions(create)
   withWorkOptions(withEnvironment(create, GUARD))
-  runs<CreateBackupOptions>(create, host, async (session, [target = ''], options) => {
+  const action = async (
+    session: Session,
+    [target = '']: readonly string[],
+    { env: _env, ...options }: CreateBackupOptions & { env?: string },
+  ) => {
     const { createBackup } = await import('../backup/create.ts')
     await createBackup(session, target, options)
-  })
+  }
+  runs(create, host, action)
 }
 
 function addListing(backup: Command, host: Host): void {
@@ -105,6 +118,8 @@ function addListing(backup: Command, host: Host): void {
     .command('list')
     .description('List backups, newest first')
     .option('--target <name>', 'only of this target')
+    .option('--database <name>', 'only of this database of a server')
+    .option('--group <id>', 'only of this backup of a server: the id of its operation')
     .addOption(choice('--status <status>', 'only of this status; deleted ones only so', STATUSES))
     .addOption(
       choice('--kind <kind>', 'only of this kind', ['manual', 'scheduled', 'pre-migration', 'pre-restore']),
@@ -130,11 +145,14 @@ function addRestoring(backup: Command, host: Host): void {
     .description('Restore a backup: first a dry run, then after confirmation the restore itself')
     .argument(...BACKUP)
     .option(...OF_TARGET)
+    .option(...OF_DATABASE)
     .option(
       '--to <target-or-url>',
       "where to: a target's name, or a URL (with a password only by --to-url-file)",
     )
     .option('--to-url-file <file>', 'file that holds the URL to restore to; - reads it from standard input')
+    .option('--database <name>', 'of a server that it goes to: the database (default: the one it is of)')
+    .option('--no-owner', 'restored objects belong to whoever restores them')
     .option('--files-into <directory>', 'directory (absolute) that receives the included directories')
     .option('--dry-run', 'stop after the dry run')
     .addOption(yesOption())
@@ -178,6 +196,7 @@ function addDownloading(backup: Command, host: Host): void {
     .description('Fetch a stored artifact, compressed as it is, and compare its checksum')
     .argument(...BACKUP)
     .option(...OF_TARGET)
+    .option(...OF_DATABASE)
     .option('-o, --output <file>', 'where to; - is standard output (default: as the service proposes)')
     .addOption(
       choice('--artifact <which>', 'the dump, or what was stored beside it', ARTIFACTS).default('data'),

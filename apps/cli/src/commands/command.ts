@@ -70,10 +70,42 @@ export function collectWord(word: string, before: readonly string[] = []): strin
   return [...before, word]
 }
 
-function positiveInteger(word: string): number {
+/** For options that hold a count. */
+export function positiveInteger(word: string): number {
   const value = Number(word)
   if (Number.isInteger(value) && value > 0) return value
   throw new InvalidArgumentError('it must be a whole number of at least 1')
+}
+
+/** For lists of names, separated by commas or given any number of times. */
+export function collectNames(word: string, before: readonly string[] = []): string[] {
+  const names = word.split(',').map((name) => name.trim())
+  return [...before, ...names.filter((name) => name !== '')]
+}
+
+/** Adds how a dump is made, for targets and for single backups. */
+export function withDumpOptions(command: Command): Command {
+  return command
+    .option(
+      '--format <name>',
+      "a format of the engine, e.g. custom, plain, directory or tar (default: the engine's)",
+    )
+    .addOption(
+      choice('--counting <how>', 'how rows are counted (default: exact)', ['exact', 'estimate', 'off']),
+    )
+    .addOption(
+      choice('--globals [which]', 'with roles and other things of the whole server', [
+        'with-passwords',
+        'without-passwords',
+        'none',
+      ]).preset('with-passwords'),
+    )
+    .option(
+      '--only <names>',
+      'only these schemas, or tables as schema.table; * and ? stand for any letters',
+      collectNames,
+    )
+    .option('--except <names>', 'all but these', collectNames)
 }
 
 /** A group of commands, such as `holdfast backup …`. */

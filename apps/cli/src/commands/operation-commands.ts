@@ -26,6 +26,7 @@ export function addOperationCommands(program: Command, host: Host): void {
     .addOption(choice('--type <type>', 'only of this type', TYPES))
     .option('--target <name>', 'only on this target')
     .option('--backup <id>', 'only about this backup')
+    .option('--group <id>', 'only the members of this backup of a server')
   withListOptions(withEnvironment(list, 'only on targets of this environment'))
   runs<ListOperationsOptions>(list, host, async (session, _words, options) => {
     const { listOperations } = await import('../operation/list.ts')

@@ -1,13 +1,17 @@
 import type { Command } from 'commander'
 import type { ListOptions } from '../collect-pages.ts'
 import type { Host } from '../host.ts'
+import type { Session } from '../session.ts'
 import type { AddTargetOptions } from '../target/add.ts'
 import {
   choice,
   collectLabel,
+  collectNames,
   collectWord,
   group,
+  positiveInteger,
   runs,
+  withDumpOptions,
   withEnvironment,
   withListOptions,
   yesOption,
@@ -72,15 +76,36 @@ function addAdding(target: Command, host: Host): void {
     .addOption(
       choice('--verify <level>', 'how deep each backup is verified', ['checksum', 'structure', 'restore']),
     )
+    .option(
+      '--databases <names>',
+      'of a server: only these databases; * and ? stand for any letters',
+      collectNames,
+    )
+    .option('--exclude-databases <names>', 'of a server: all databases but these', collectNames)
+    .option(
+      '--parallel <count>',
+      'of a server: databases backed up at the same time (default: 2)',
+      positiveInteger,
+    )
+    .option('--drill-on <target>', 'target on whose server drills make their scratch databases')
     .addHelpText(
       'after',
       `
+A URL without a database names a server: each backup of it is one of all its databases.
+
 Examples:
   holdfast target add shop sqlite:///srv/data/shop.db --env production
-  holdfast target add crm --url-file /run/secrets/crm-url`,
+  holdfast target add crm --url-file /run/secrets/crm-url
+  holdfast target add main postgres://backup@db.example.org/ --databases 'shop*,crm' --exclude-databases '*_test'`,
     )
-  runs<AddTargetOptions>(add, host, async (session, [name = '', url], options) => {
+  withDumpOptions(add)
+  const action = async (
+    session: Session,
+    [name = '', url]: readonly string[],
+    { env: _env, ...options }: AddTargetOptions & { env?: string },
+  ) => {
     const { addTarget } = await import('../target/add.ts')
     await addTarget(session, name, url, options)
-  })
+  }
+  runs(add, host, action)
 }

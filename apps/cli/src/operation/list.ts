@@ -9,14 +9,14 @@ import { durationText, momentText } from '../text/units.ts'
 
 export interface ListOperationsOptions
   extends ListOptions,
-    Pick<OperationFilter, 'state' | 'type' | 'target'> {
+    Pick<OperationFilter, 'state' | 'type' | 'target' | 'group'> {
   readonly backup?: string
 }
 
 const COLUMNS: readonly Column<Operation>[] = [
   { title: 'id', value: ({ id }) => id },
   { title: 'type', value: typeText },
-  { title: 'target', value: ({ target }) => target },
+  { title: 'target', value: targetText },
   { title: 'state', value: ({ state }) => state },
   { title: 'progress', value: progressText },
   { title: 'requested by', value: ({ requestedBy }) => requestedBy },
@@ -28,14 +28,16 @@ const COLUMNS: readonly Column<Operation>[] = [
 /** Lists operations, newest first. */
 export async function listOperations(session: Session, options: ListOperationsOptions): Promise<void> {
   const { client, host, environment } = session
-  const { state, type, target, backup: backupId } = options
-  const filter = { state, type, target, backupId, signal: host.interrupted }
+  const { state, type, target, group, backup: backupId } = options
+  const filter = { state, type, target, group, backupId, signal: host.interrupted }
   const fetchPage = (part: { limit: number; cursor: string | undefined }) =>
     client.operations.list({ ...filter, ...part })
   const page = await collectPages(fetchPage, options, await ofEnvironment(session, options))
   if (session.json) return session.showLine(page)
   if (page.items.length === 0) {
-    const isFiltered = [state, type, target, backupId, environment].some((value) => value !== undefined)
+    const isFiltered = [state, type, target, group, backupId, environment].some(
+      (value) => value !== undefined,
+    )
     return session.note(isFiltered ? 'no such operations' : 'no operations yet: nothing was asked for')
   }
   session.show(page, () => operationTable(page.items))
@@ -66,7 +68,14 @@ function typeText({ type, request }: Operation): string {
   return type === 'restore' && request.dryRun === true ? 'restore (dry run)' : type
 }
 
+/** Of a server, the database too. */
+function targetText({ target, request }: Operation): string | null {
+  return target !== null && typeof request.database === 'string' ? `${target}/${request.database}` : target
+}
+
 function progressText({ state, phase, progress }: Operation): string | null {
+  if (state === 'waiting' && phase === 'members')
+    return `${progress.objects} of ${progress.totalObjects} databases`
   if (state !== 'running') return null
   const percent = progress.percent === undefined ? '' : ` ${Math.floor(progress.percent)}%`
   return `${phase ?? 'running'}${percent}`

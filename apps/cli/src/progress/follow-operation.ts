@@ -9,7 +9,8 @@ import { createProgressDisplay, NO_PROGRESS, stepOf } from './progress-line.ts'
 export async function followOperation(
   session: Session,
   operationId: string,
-  onChange?: (operation: Operation) => void,
+  /** `clear` makes room for a line on the terminal. */
+  onChange?: (operation: Operation, clear: () => void) => void,
 ): Promise<Operation> {
   const { host, client } = session
   const display = progressFor(session)
@@ -20,7 +21,7 @@ export async function followOperation(
       ...((display !== NO_PROGRESS || onChange !== undefined) && {
         onProgress(operation: Operation) {
           if (!isFinished(operation)) display.show(stepOf(operation))
-          onChange?.(operation)
+          onChange?.(operation, display.clear)
         },
       }),
     })

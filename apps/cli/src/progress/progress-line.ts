@@ -20,6 +20,8 @@ export interface Step {
 /** Somewhere to show progress. Nothing of it is left on a terminal once it is ended. */
 export interface ProgressDisplay {
   show(step: Step): void
+  /** Makes room for something else to be written; the display comes back by itself. */
+  clear(): void
   end(): void
 }
 
@@ -33,21 +35,29 @@ export function createProgressDisplay(
 }
 
 /** Shows nothing. */
-export const NO_PROGRESS: ProgressDisplay = { show: () => undefined, end: () => undefined }
+export const NO_PROGRESS: ProgressDisplay = {
+  show: () => undefined,
+  clear: () => undefined,
+  end: () => undefined,
+}
 
 /** The progress of an operation as a step. */
 export function stepOf(operation: Operation): Step {
   const { percent, bytes, totalBytes } = operation.progress
   return {
     title: operation.target === null ? operation.type : `${operation.type} ${operation.target}`,
-    phase: operation.state === 'running' ? (operation.phase ?? 'running') : stateText(operation),
+    phase: phaseText(operation),
     bytes,
     totalBytes: totalBytes ?? null,
     percent: percent ?? null,
   }
 }
 
-function stateText({ state }: Operation): string {
+function phaseText({ state, phase, progress }: Operation): string {
+  const { objects, totalObjects } = progress
+  // a group waits for its members most of the time: that is how it runs
+  if (phase === 'members' && totalObjects !== undefined) return `${objects ?? 0} of ${totalObjects} databases`
+  if (state === 'running') return phase ?? 'running'
   return state === 'waiting' ? 'waiting for another operation on this database' : state
 }
 
@@ -67,6 +77,9 @@ function drawnLine(stream: OutputStream, now: () => number): ProgressDisplay {
     show(next) {
       step = next
       draw()
+    },
+    clear() {
+      if (step !== null) stream.write(CLEAR_LINE)
     },
     end() {
       clearInterval(timer)
@@ -111,6 +124,7 @@ function plainLines(stream: OutputStream): ProgressDisplay {
       if (line !== last) stream.write(`${line}\n`)
       last = line
     },
+    clear: () => undefined,
     end: () => undefined,
   }
 }

@@ -14,6 +14,7 @@ export async function checkTarget(session: Session, name: string): Promise<void>
       ['version', check.version],
       ['tool', check.toolVersion],
       ['size', bytesText(check.sizeBytes)],
+      ['databases', check.databases?.join(', ') ?? null],
       ...Object.entries(check.details).map(([key, value]) => [key, String(value)] as const),
       ...check.warnings.map((warning) => ['warning', warning] as const),
     ]),

@@ -4,15 +4,16 @@ import { collectPages, moreText } from '../collect-pages.ts'
 import type { Session } from '../session.ts'
 import type { Column } from '../text/table.ts'
 import { labelsText, renderTable } from '../text/table.ts'
-import { momentText } from '../text/units.ts'
+import type { Newest } from './newest-backups.ts'
+import { newestBackups, newestText } from './newest-backups.ts'
 
-type Row = Target & { readonly newest: string | undefined }
+type Row = Target & { readonly newest: Newest | undefined }
 
 const COLUMNS: readonly Column<Row>[] = [
   { title: 'name', value: ({ name }) => name },
   { title: 'engine', value: ({ engine }) => engine },
   { title: 'environment', value: ({ environment }) => environment },
-  { title: 'newest backup', value: ({ newest }) => (newest === undefined ? 'none' : momentText(newest)) },
+  { title: 'newest backup', value: ({ newest }) => (newest === undefined ? 'none' : newestText(newest)) },
   { title: 'url', value: ({ url }) => url },
   { title: 'labels', value: ({ labels }) => labelsText(labels) },
 ]
@@ -29,7 +30,7 @@ export async function listTargets(session: Session, options: ListOptions): Promi
       `no targets${where}. Register one: holdfast target add NAME sqlite:///absolute/path.db`,
     )
   }
-  const newest = new Map((await client.stats({ signal })).newest.map((one) => [one.target, one.consistentAt]))
+  const newest = newestBackups(await client.stats({ signal }))
   const rows = page.items.map((target) => ({ ...target, newest: newest.get(target.name) }))
   session.show(page, () => renderTable(COLUMNS, rows))
   const more = moreText(page)
