@@ -9,6 +9,18 @@ const KEEPALIVE_COUNT = 4
 const UNANSWERED_MS = 60_000
 
 /**
+ * What a role or a database may have set otherwise, so that text written under it means something else, or nothing,
+ * where it is read: `5:30 IST` is three different times.
+ */
+const UNAMBIGUOUS = {
+  DateStyle: 'ISO',
+  TimeZone: 'UTC',
+  lc_monetary: 'C',
+  standard_conforming_strings: 'on',
+  default_transaction_read_only: 'off',
+}
+
+/**
  * What a PostgreSQL tool needs in order to reach a database, for `-d`: every value is quoted, so that no name can be
  * taken for an option or another place. The password is not in it; see {@link toolEnvironment}. No client encoding
  * is named: bytes stay what they are in the database.
@@ -48,11 +60,12 @@ export function conninfoOf(
 /** The environment of a PostgreSQL tool: its password, and nothing that a file or a setting of ours could add. */
 export function toolEnvironment(connection: PostgresConnection): Readonly<Record<string, string>> {
   const { password, lockTimeoutMs } = connection
-  // no time-out of a role or a database may end a tool; the one for locks is ours
   const options = {
+    // no time-out of a role or a database may end a tool; the one for locks is ours
     lock_timeout: lockTimeoutMs,
     statement_timeout: 0,
     idle_in_transaction_session_timeout: 0,
+    ...UNAMBIGUOUS,
   }
   return {
     HOME: NOWHERE,

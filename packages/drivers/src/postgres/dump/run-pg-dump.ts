@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Digest, DumpRequest, Tool } from '@holdfast/core'
 import { startTool, together } from '@holdfast/core'
@@ -72,14 +73,18 @@ async function dumpDirectory(
   signal: AbortSignal,
 ): Promise<Digest> {
   const directory = join(scratchDir, 'dump')
-  await withTools(signal, async (own) => {
-    // not synced: it is read back at once, and what counts is where it is stored then
-    const args = [`--file=${directory}`, `--jobs=${job.parts.patience.parallel}`, '--no-sync']
-    await succeeded(await startPgDump(job, args, { stdout: 'ignore', temporary: scratchDir }, own))
-    await requireContents(job.tools.pgRestore, directory, own)
-  })
-  const made = Promise.resolve()
-  return await flowOut(tarOfDump(directory), { sink: sink.stream(), marker: null, onBytes, made }, signal)
+  try {
+    await withTools(signal, async (own) => {
+      // not synced: it is read back at once, and what counts is where it is stored then
+      const args = [`--file=${directory}`, `--jobs=${job.parts.patience.parallel}`, '--no-sync']
+      await succeeded(await startPgDump(job, args, { stdout: 'ignore', temporary: scratchDir }, own))
+      await requireContents(job.tools.pgRestore, directory, own)
+    })
+    const out = { sink: sink.stream(), marker: null, onBytes, made: Promise.resolve() }
+    return await flowOut(tarOfDump(directory), out, signal)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }
 
 /** No program that was started with the signal outlives the work. */

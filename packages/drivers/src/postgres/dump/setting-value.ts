@@ -21,7 +21,7 @@ export function settingValue(setting: string): string {
 /** A text in SQL, whatever the server thinks of backslashes. */
 export function literal(text: string): string {
   const inQuotes = `'${text.replaceAll("'", "''")}'`
-  return text.includes('\\') ? ` E${inQuotes.replaceAll('\\', '\\\\')}` : inQuotes
+  return text.includes('\\') ? `E${inQuotes.replaceAll('\\', '\\\\')}` : inQuotes
 }
 
 /** The names of a list such as `"$user", public`; an empty list is the empty name. */
