@@ -32,12 +32,15 @@ export async function readArchive(
   signal: AbortSignal,
 ): Promise<Finding> {
   try {
-    const { entries } = await openArchive(tools, dump, path, signal)
+    const { toc } = await openArchive(tools, dump, path, signal)
     const args = ['-F', kind, '-f', '/dev/null', path]
     const io = { stdin: 'ignore', stdout: 'ignore' } as const
     const reading = await startTool({ program: tools.pgRestore, args, ...io }, signal)
     await reading.done
-    return { valid: true, message: `pg_restore reads the whole archive with its ${entries} entries` }
+    return {
+      valid: true,
+      message: `pg_restore reads the whole archive with its ${toc?.all.length ?? 0} entries`,
+    }
   } catch (error) {
     return unsound(`the dump is damaged: ${damageIn(error)}`)
   }

@@ -1,9 +1,11 @@
-import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import type { DumpDescription } from '@holdfast/core'
 import { AppError, startTool } from '@holdfast/core'
 import { checkOutside } from '../check/check-outside.ts'
 import type { ClientTools } from '../client-tools.ts'
 import { failureOfLoad } from './load-failure.ts'
+import type { TableOfContents } from './table-of-contents.ts'
+import { readTableOfContents } from './table-of-contents.ts'
 import { ToolLog } from './tool-log.ts'
 
 const FORMATS = ['custom', 'plain', 'directory', 'tar'] as const
@@ -13,8 +15,8 @@ type Format = (typeof FORMATS)[number]
 export interface Archive {
   readonly format: Format
   readonly path: string
-  /** Of its table of contents; a script has none. */
-  readonly entries: number | null
+  /** A script has none. */
+  readonly toc: TableOfContents | null
 }
 
 /** Throws INVALID_REQUEST for a format of another engine. */
@@ -37,8 +39,8 @@ export async function openArchive(
   const format = requireFormat(dump.format)
   // one of format directory is unpacked by now, which shows more
   if (format !== 'directory') await requireSound(dump, path, signal)
-  const entries = format === 'plain' ? null : await countEntries(tools, path, signal)
-  return { format, path, entries }
+  const toc = format === 'plain' ? null : await listEntries(tools, path, signal)
+  return { format, path, toc }
 }
 
 async function requireSound(dump: DumpDescription, file: string, signal: AbortSignal): Promise<void> {
@@ -46,23 +48,20 @@ async function requireSound(dump: DumpDescription, file: string, signal: AbortSi
   if (!valid) throw new AppError('VERIFICATION_FAILED', `not restorable: ${message}`)
 }
 
-async function countEntries(
+async function listEntries(
   { pgRestore }: Pick<ClientTools, 'pgRestore'>,
   path: string,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<TableOfContents> {
   const log = new ToolLog()
   const request = { program: pgRestore, args: ['--list', path], stdin: 'ignore', stdout: 'pipe' } as const
   const tool = await startTool({ ...request, onStderr: log.hear }, signal)
-  let entries = 0
-  if (tool.stdout !== null) {
-    for await (const line of createInterface({ input: tool.stdout })) {
-      if (line !== '' && !line.startsWith(';')) entries += 1
-    }
-  }
+  const reading = readTableOfContents(tool.stdout ?? Readable.from([]))
+  // a listing that breaks off ends the reading in whatever way: the tool says why
+  reading.catch(() => {})
   try {
     await tool.done
-    return entries
+    return await reading
   } catch (error) {
     throw await failureOfLoad(error, 'pg_restore', log, null)
   }

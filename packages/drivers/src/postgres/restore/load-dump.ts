@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
 import { Transform } from 'node:stream'
 import { CHUNK_BYTES, startTool } from '@holdfast/core'
 import type { ClientTools } from '../client-tools.ts'
@@ -9,12 +9,23 @@ import type { Archive } from './archive.ts'
 import { failureOfLoad } from './load-failure.ts'
 import type { ToolPlace } from './run-psql.ts'
 import { loadEnvironment, runPsql } from './run-psql.ts'
+import type { EntryKind } from './table-of-contents.ts'
+import { loadingGroups } from './table-of-contents.ts'
 import { ToolLog } from './tool-log.ts'
+
+/** What a copy that nobody will work with can do without. */
+export interface LeaveOut {
+  /** Options of pg_restore. */
+  readonly options: readonly string[]
+  readonly kinds: readonly EntryKind[]
+}
 
 /** A dump that goes into an empty database. */
 export interface LoadRequest extends ToolPlace {
   readonly archive: Archive
   readonly keepOwners: boolean
+  /** Of archives only: scripts have all of their objects. */
+  readonly leaveOut?: LeaveOut
   /** Processes at a time, for formats that allow it. */
   readonly parallel: number
   /** Hears how many entries of the archive have been begun, or how much of a script has been read. */
@@ -43,18 +54,60 @@ export function knowsRestrict(version: number): boolean {
 }
 
 async function loadArchive(request: LoadRequest, signal: AbortSignal): Promise<void> {
-  const { archive, tools, keepOwners, parallel } = request
+  const { archive, leaveOut } = request
+  const groups = archive.toc === null ? null : loadingGroups(archive.toc, leaveOut?.kinds ?? [])
+  let begun = 0
+  for (const group of groups ?? [null]) {
+    const done = begun
+    await runPgRestore(
+      request,
+      group,
+      (entries) => {
+        begun = done + entries
+        request.onEntries(begun)
+      },
+      signal,
+    )
+  }
+}
+
+/** Loads some entries of an archive, or all. */
+async function runPgRestore(
+  request: LoadRequest,
+  entries: readonly number[] | null,
+  onEntries: (entries: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (entries === null) return pgRestore(request, [], onEntries, signal)
+  const list = `${request.archive.path}.list`
+  try {
+    await writeFile(list, entries.map((number) => `${number};\n`).join(''), { mode: 0o600 })
+    await pgRestore(request, ['-L', list], onEntries, signal)
+  } finally {
+    await rm(list, { force: true })
+  }
+}
+
+async function pgRestore(
+  request: LoadRequest,
+  more: readonly string[],
+  onEntries: (entries: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { archive, tools, keepOwners, parallel, leaveOut } = request
   const log = new ToolLog()
   const args = [
     ...['-w', '--exit-on-error', '--verbose'],
     // a tar is one file, which cannot be read at several places at once
     ...(archive.format === 'tar' ? [] : ['-j', String(parallel)]),
     ...(keepOwners ? [] : ['--no-owner', '--no-privileges']),
+    ...(leaveOut?.options ?? []),
+    ...more,
     ...['-d', conninfoOf(request.connection, request.database, request.applicationName), archive.path],
   ]
   const onStderr = (text: string) => {
     log.hear(text)
-    request.onEntries(log.entries)
+    onEntries(log.entries)
   }
   const io = { stdin: 'ignore', stdout: 'ignore', env: loadEnvironment(request), onStderr } as const
   const tool = await startTool({ program: tools.pgRestore, args, ...io }, signal)

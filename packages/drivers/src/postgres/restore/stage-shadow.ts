@@ -83,7 +83,7 @@ async function fill(request: ShadowRequest, maintenance: Session, signal: AbortS
   const { applicationName } = access
   const { serverVersion } = maintenance
   const place = { connection, database: name, applicationName, tools, serverVersion }
-  progress.expect(archive.entries)
+  progress.expect(archive.toc?.all.length ?? null)
   const hooks = { onEntries: progress.loadedObjects, onScriptBytes: progress.loadedScript }
   const load = { ...place, archive, keepOwners, parallel: patience.parallel, ...hooks }
   await whileWatchingSize(request, maintenance, () => loadDump(load, signal))
