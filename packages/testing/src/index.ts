@@ -7,11 +7,17 @@ export { allow, DriverBench, namesIn, never } from './driver/bench.ts'
 export type { DatabaseUse, DriverPlace, DriverSubject } from './driver/subject.ts'
 export { describeDriverContract } from './driver-contract.ts'
 export { HOSTILE_KEYS } from './hostile-keys.ts'
+export type { PostgresUse, PostgresUseOptions } from './postgres/applications.ts'
+export { usePostgresSample } from './postgres/applications.ts'
 export {
   fingerprintDifferences,
   postgresFingerprintOf,
   postgresServerFingerprintOf,
 } from './postgres/fingerprint.ts'
+export type { PostgresPlace } from './postgres/place.ts'
+export { makePostgresPlace } from './postgres/place.ts'
+export type { PostgresSampleOptions } from './postgres/sample.ts'
+export { postgresSampleProblems, seedPostgresSample } from './postgres/sample.ts'
 export type { EverythingOptions } from './postgres/seed-everything.ts'
 export { seedDatabaseProperties, seedEverything, seedServer } from './postgres/seed-everything.ts'
 export { descendantsOf, waitUntilGone } from './processes.ts'

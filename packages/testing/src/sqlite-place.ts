@@ -57,6 +57,7 @@ export async function makeSqlitePlace(options: SampleOptions = {}): Promise<Sqli
     traces: () => tracesIn(databases),
     use: (url) => use(pathOf(url)),
     problems: async (url) => sampleProblems(pathOf(url)),
+    serverProcesses: async () => [],
     remove: () => directory.remove(),
   }
 }

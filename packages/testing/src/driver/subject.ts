@@ -30,6 +30,8 @@ export interface DriverPlace {
   use(url: string): Promise<DatabaseUse>
   /** In words, where a database breaks the invariant that {@link use} keeps. */
   problems(url: string): Promise<readonly string[]>
+  /** Processes of the server that the databases are on, its sessions included: none of them is the engine's. */
+  serverProcesses(): Promise<readonly number[]>
   remove(): Promise<void>
 }
 
