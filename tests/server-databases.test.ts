@@ -1,3 +1,4 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
@@ -123,6 +124,30 @@ describe('a restore into a server', () => {
       expect((await system.call('POST', path(id), { into })).body).toMatchObject(refused)
     const odd = await system.call('POST', path(backupId), { into: { target: 'into', database: 'a/b' } })
     expect(odd.body).toMatchObject({ status: 422, code: 'INVALID_CONNECTION' })
+  })
+
+  it('puts included directories where they came from for the same database alone', async () => {
+    const files = join(system.directory, 'uploads')
+    mkdirSync(files)
+    writeFileSync(join(files, 'one'), 'as it was')
+    const place = await addShelf(system, 'filed', ['a', 'b'], { include: [files] })
+    const group = await carryOut(system, '/v1/backups', { target: 'filed' })
+    const { body: listed } = await system.call('GET', `/v1/backups?group=${group.id}`)
+    const counts = listed.items.map((backup: { fileCount: number }) => backup.fileCount)
+    expect(counts.toSorted()).toEqual([0, 1])
+    const carrier = listed.items.find((backup: { fileCount: number }) => backup.fileCount === 1)
+    writeFileSync(join(files, 'one'), 'changed')
+    const path = `/v1/backups/${carrier.id}/restore`
+    const copied = await carryOut(system, path, {
+      into: { target: 'filed', database: 'copy' },
+      dryRun: false,
+    })
+    expect(copied.error).toBeNull()
+    expect(readFileSync(join(files, 'one'), 'utf8')).toBe('changed')
+    expect(readFileSync(join(place, 'copy.db.files', 'uploads', 'one'), 'utf8')).toBe('as it was')
+    const consent = { dryRun: false, overwrite: true, confirm: carrier.database }
+    expect((await carryOut(system, path, { into: { target: 'filed' }, ...consent })).error).toBeNull()
+    expect(readFileSync(join(files, 'one'), 'utf8')).toBe('as it was')
   })
 
   it('excludes backups of the same database, and of no other', async () => {

@@ -11,7 +11,7 @@ import { continueSwap, runRestore } from './run-restore.ts'
 import { runUndo } from './run-undo.ts'
 import { damageBy } from './run-verify.ts'
 import { readManifest } from './stored-backup.ts'
-import { driverOfDestination } from './target-driver.ts'
+import { driverOfDestination, isOwnPlace } from './target-driver.ts'
 
 /** So often a swap that was interrupted by a crash is tried again before a person has to look. */
 const SWAP_ATTEMPTS = 10
@@ -81,11 +81,10 @@ async function discardStaged(
   if (backup.facts === null || backup.facts.fileCount === 0) return
   const storage = await deps.storages.byName(backup.storage)
   const manifest = await readManifest(storage, deps.signer, backup, context.signal)
-  const isOwnTarget = 'target' in request.into && request.into.target === backup.target
   const destination = await driver.inspectDestination(context.signal)
   const plan = await planFiles({ ...deps, storage }, manifest, destination, {
     filesInto: request.filesInto,
-    isOwnTarget,
+    isOwnTarget: isOwnPlace(request.into, backup),
   })
   await discardFiles(plan, context.operation.id)
 }

@@ -18,7 +18,7 @@ import { beginSwap, readJournal, resumeSwap } from './restore-journal.ts'
 import { verifyStored } from './run-verify.ts'
 import { withScratch } from './scratch.ts'
 import { dataArtifact, describeDump, openPlain, readManifest } from './stored-backup.ts'
-import { driverOfDestination } from './target-driver.ts'
+import { driverOfDestination, isOwnPlace } from './target-driver.ts'
 import { RESTORE_URL_PURPOSE } from './target-url.ts'
 
 interface Restoring {
@@ -109,10 +109,9 @@ async function prepare(
   await requireForeign(deps, storage, backup, destination)
   const dump = await describeDump(storage, manifest, context.signal)
   const needs = await driver.preflight(dump, { keepOwners: request.keepOwners }, context.signal)
-  const isOwnTarget = 'target' in request.into && request.into.target === backup.target
   const files = await planFiles({ ...deps, storage }, manifest, destination, {
     filesInto: request.filesInto,
-    isOwnTarget,
+    isOwnTarget: isOwnPlace(request.into, backup),
   })
   const parts = { deps, context, request, backup, storage, manifest, driver, sealedUrl, destination, files }
   return { ...parts, dump, needs, destinationName: name }

@@ -31,6 +31,12 @@ export async function driverOfDestination(
   }
 }
 
+/** True if a restore goes to where its backup comes from: of a server, to the same database of it. */
+export function isOwnPlace(into: RestoreDestination, backup: Pick<Backup, 'target' | 'database'>): boolean {
+  // requests recorded by the first release do not have a database
+  return 'target' in into && into.target === backup.target && (into.database ?? null) === backup.database
+}
+
 /** What the lock of an operation is keyed by, as well as it can be known at this moment. */
 export async function lockKeyOf(
   deps: DriverDeps,
