@@ -17,10 +17,12 @@ import { requireFormat } from './archive.ts'
 import { endLeftovers } from './change-names.ts'
 import { ownName } from './database-names.ts'
 import { dropOwnDatabase } from './drop-database.ts'
+import { swapInPlace } from './in-place.ts'
+import { InPlaceFiles } from './in-place-files.ts'
 import { inspectDestination } from './inspect-destination.ts'
 import { removeLeftovers } from './leftovers.ts'
 import type { ServerAccess } from './maintenance.ts'
-import { openMaintenance, withSession } from './maintenance.ts'
+import { openAnywhere, openMaintenance, withSession } from './maintenance.ts'
 import { preflight } from './preflight.ts'
 import { requirePlace } from './server-identity.ts'
 import { stage } from './stage.ts'
@@ -67,13 +69,19 @@ export class PostgresRestore {
   async swap(ticket: StageTicket, confirm: () => Promise<void>, signal: AbortSignal): Promise<SwapResult> {
     const staged = readStaged(ticket)
     const access = this.#accessFor(staged)
-    if (staged.kind === 'in-place') throw new AppError('INVALID_REQUEST', 'not yet')
-    return swapShadow(access, staged, confirm, signal)
+    if (staged.kind === 'shadow') return swapShadow(access, staged, confirm, signal)
+    return swapInPlace(this.#parts, access, staged, confirm, signal)
   }
 
   async discardStaged(operationId: string): Promise<void> {
     const access = this.#access(tagOf(operationId))
-    await this.#drop(access, ownName('new', operationId), null)
+    const name = ownName('new', operationId)
+    const signal = AbortSignal.timeout(REMOVED_WITHIN_MS)
+    await withSession(openAnywhere(access, signal), async (session) => {
+      await endLeftovers(session, access.applicationName)
+      await dropOwnDatabase(access, session, name, null, signal)
+    })
+    await new InPlaceFiles(this.#parts.context.scratchDir, operationId).remove({ keepNote: true })
   }
 
   async undo(ticket: ReplacedTicket, confirm: () => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -104,14 +112,6 @@ export class PostgresRestore {
     const { connection } = this.#parts
     const access = { connection, destination: connection.database ?? '', applicationName: LOOKING }
     return removeLeftovers(access, isOver, signal)
-  }
-
-  async #drop(access: ServerAccess, name: string, oid: number | null): Promise<void> {
-    const signal = AbortSignal.timeout(REMOVED_WITHIN_MS)
-    await withSession(openMaintenance(access, signal), async (session) => {
-      await endLeftovers(session, access.applicationName)
-      await dropOwnDatabase(access, session, name, oid, signal)
-    })
   }
 
   /** Before anything is asked of a server: a ticket of another place says nothing here. */

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { AppError, cancellation, throwIfAborted } from '@holdfast/core'
+import { AppError, throwIfAborted } from '@holdfast/core'
 import { escapeIdentifier } from 'pg'
 import { sqlStateOf } from '../failure.ts'
 import type { Session } from '../session.ts'
+import { CONSENT_WITHIN_MS, consent } from './consent.ts'
 import { inUse, keepEndingClients, preparedTransactions } from './end-clients.ts'
 import type { ServerAccess } from './maintenance.ts'
 import { open, openMaintenance, withSession } from './maintenance.ts'
@@ -28,7 +28,6 @@ const IN_USE = '55006'
 const LOCKED_MS = 10_000
 /** The server waits up to five seconds for sessions to go, for each name. */
 const ANSWERED_WITHIN_MS = 30_000
-const CONSENT_WITHIN_MS = 60_000
 
 /** Nothing may leave the locks of this transaction behind: not a network that is cut, not a worker that hangs. */
 const BEGIN = `
@@ -58,7 +57,7 @@ export async function renameDatabases(
     await requireNonePrepared(session, access, renamings)
     await lockAndRename(access, session, renamings, signal)
     try {
-      await consent(session, confirm, signal)
+      await consent(confirm, signal, session.lost)
     } catch (error) {
       // a session that is gone has taken its transaction with it
       await session.query('ROLLBACK', [], { withinMs: ANSWERED_WITHIN_MS }).catch(() => {})
@@ -146,23 +145,6 @@ async function requireNonePrepared(
 ): Promise<void> {
   const oids = oidsOf(renamings)
   if ((await preparedTransactions(session, oids)).length > 0) throw await inUse(session, destination, oids)
-}
-
-/** Whoever is asked may never answer, and the session may be lost meanwhile. */
-async function consent(session: Session, confirm: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  const given = new AbortController()
-  const stop = AbortSignal.any([signal, session.lost])
-  const stopped = delay(CONSENT_WITHIN_MS, undefined, { signal: AbortSignal.any([stop, given.signal]) }).then(
-    () => Promise.reject(new AppError('DATABASE_LOCKED', 'the consent to the swap took too long')),
-    () => Promise.reject(signal.aborted ? cancellation(signal) : stop.reason),
-  )
-  stopped.catch(() => {})
-  try {
-    await Promise.race([confirm(), stopped])
-  } finally {
-    given.abort()
-  }
-  throwIfAborted(signal)
 }
 
 function oidsOf(renamings: readonly Renaming[]): readonly number[] {

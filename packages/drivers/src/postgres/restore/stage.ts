@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { StageRequest } from '@holdfast/core'
+import { AppError } from '@holdfast/core'
 import { readContents } from '../contents/contents-file.ts'
 import type { PostgresParts } from '../postgres-parts.ts'
 import { postgresLockKey } from '../postgres-url.ts'
@@ -7,6 +8,7 @@ import { openArchive } from './archive.ts'
 import { endLeftovers } from './change-names.ts'
 import { ownName } from './database-names.ts'
 import { dropOwnDatabase } from './drop-database.ts'
+import { keepForSwap } from './in-place.ts'
 import { findDatabase, isOccupied } from './inspect-destination.ts'
 import type { ServerAccess } from './maintenance.ts'
 import { openAnywhere, withSession } from './maintenance.ts'
@@ -15,12 +17,16 @@ import { serverIdentity } from './server-identity.ts'
 import { StageProgress } from './stage-progress.ts'
 import { stageShadow } from './stage-shadow.ts'
 import type { StagedFile, StagedShadow } from './tickets.ts'
+import { rightsOf } from './user-rights.ts'
 
 /** What is known of the server before anything is fetched for it. */
 interface Outset {
   readonly server: string
   readonly serverVersion: number
   readonly found: StagedShadow['found']
+  /** Of the destination. */
+  readonly oid: number | null
+  readonly canCreateDatabases: boolean
 }
 
 /** Brings a dump next to the destination: loaded and verified, and not visible yet under its name. */
@@ -34,7 +40,9 @@ export async function stage(
   const { operationId, dump, options, scratchDir, onProgress } = request
   const name = ownName('new', operationId)
   const contents = readContents(dump.attachments)
-  const { server, serverVersion, found } = await begin(access, name, signal)
+  const outset = await begin(access, name, signal)
+  const { server, serverVersion, found } = outset
+  if (!outset.canCreateDatabases) requireEmpty(access, outset)
   const tools = await parts.toolbox.toolsFor(serverVersion)
   const progress = new StageProgress(dump.sizeBytes, onProgress)
   const { format, sizeBytes } = dump
@@ -42,10 +50,15 @@ export async function stage(
   const path = await receiveDump(incoming, source, signal)
   const archive = await openArchive(tools, dump, path, signal)
   const { keepOwners } = options
+  const place = postgresLockKey(access.connection)
+  if (!outset.canCreateDatabases) {
+    const countsDigest = await keepForSwap(parts, { operationId, dump, contents, keepOwners, path }, signal)
+    progress.done()
+    return { kind: 'in-place', operationId, place, server, destinationOid: outset.oid ?? 0, countsDigest }
+  }
   const shadow = { parts, access, name, archive, dump, contents, keepOwners, tools, progress }
   const stagedOid = await stageShadow(shadow, signal)
   progress.done()
-  const place = postgresLockKey(access.connection)
   const { connectionLimit } = contents.database
   return { kind: 'shadow', operationId, place, server, stagedOid, connectionLimit, found }
 }
@@ -57,9 +70,23 @@ async function begin(access: ServerAccess, name: string, signal: AbortSignal): P
     await dropOwnDatabase(access, session, name, null, signal)
     const database = await findDatabase(session, access.destination)
     const server = await serverIdentity(session)
-    const { serverVersion } = session
-    if (database === null) return { server, serverVersion, found: 'nothing' }
+    const { canCreateDatabases } = await rightsOf(session)
+    const known = { server, serverVersion: session.serverVersion, canCreateDatabases }
+    if (database === null) return { ...known, found: 'nothing', oid: null }
     const isFull = await isOccupied(access, database.name, signal)
-    return { server, serverVersion, found: isFull ? 'data' : 'empty' }
+    return { ...known, found: isFull ? 'data' : 'empty', oid: database.oid }
   })
+}
+
+/** Without the right to create databases the dump can go nowhere else. */
+function requireEmpty({ destination }: ServerAccess, { found }: Outset): void {
+  if (found === 'empty') return
+  const what = found === 'nothing' ? 'does not exist' : 'is not empty'
+  throw new AppError(
+    'RESTORE_NOT_POSSIBLE',
+    `the user may not create databases, and ${destination} ${what}`,
+    {
+      hint: 'give the user CREATEDB, or name a database that exists and is empty',
+    },
+  )
 }

@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { linesOf } from './lines.ts'
 
 /** Entries of an archive that are not always loaded together with all others. */
 const KINDS = {
@@ -20,7 +20,7 @@ export interface TableOfContents {
 export async function readTableOfContents(listing: Readable): Promise<TableOfContents> {
   const all: number[] = []
   const special = { eventTriggers: new Set<number>(), ofRoles: new Set<number>() }
-  for await (const line of createInterface({ input: listing })) {
+  for await (const line of linesOf(listing)) {
     const [, number, entry] = /^(\d+); \d+ \d+ (.*)$/.exec(line) ?? []
     if (number === undefined || entry === undefined) continue
     all.push(Number(number))

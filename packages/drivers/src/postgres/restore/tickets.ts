@@ -23,9 +23,6 @@ export interface StagedShadow extends Place {
 export interface StagedFile extends Place {
   readonly kind: 'in-place'
   readonly destinationOid: number
-  readonly format: string
-  readonly sizeBytes: number
-  readonly keepOwners: boolean
   /** SHA-256 of the row counts that must be there in the end; null if they were not counted exactly. */
   readonly countsDigest: string | null
 }
@@ -67,15 +64,9 @@ export function readReplaced(ticket: string): Replaced {
 }
 
 function stagedFile(place: Place, fields: Fields): StagedFile {
-  const { destinationOid, format, sizeBytes, keepOwners, countsDigest } = fields
-  const isWhole =
-    isOid(destinationOid) &&
-    typeof format === 'string' &&
-    typeof sizeBytes === 'number' &&
-    typeof keepOwners === 'boolean' &&
-    (countsDigest === null || typeof countsDigest === 'string')
-  if (!isWhole) return notOurs()
-  return { kind: 'in-place', ...place, destinationOid, format, sizeBytes, keepOwners, countsDigest }
+  const { destinationOid, countsDigest } = fields
+  if (!isOid(destinationOid) || (countsDigest !== null && typeof countsDigest !== 'string')) return notOurs()
+  return { kind: 'in-place', ...place, destinationOid, countsDigest }
 }
 
 function placeOf({ operationId, place, server }: Fields): Place {

@@ -1,19 +1,21 @@
 /** Longer lines are values or statements, and of no use. */
 const LONGEST_LINE = 2_000
-/** What follows an error belongs to it; with it there may be the errors of parallel processes that were ended. */
+/** What follows an error belongs to it; after that come the errors of parallel processes that were ended with it. */
 const LINES_KEPT = 12
 
 /** One of these stands in what pg_restore prints for each entry of an archive; parallel ones share a line at times. */
 const ENTRY = /creating [A-Z][A-Z ]* "|executing [A-Z][A-Z ]* |processing data for table "|processing BLOBS/g
 const ENTRY_AT_FAULT = /^pg_restore: from TOC entry /
-const ERROR = /^(?:pg_restore: error: |psql:\S+ |psql: error: |\p{Lu}+: {2})/u
+const ERROR = /^pg_restore: error: /
+/** psql tells warnings in the same way; an error is the last that it tells. */
+const MESSAGE = /^psql: error: |^psql:[^\n]*?:\d+: /
 
 /** What is to be known of the stderr of pg_restore and psql while they work: how far they are, and where they fail. */
 export class ToolLog {
   entries = 0
   #rest = ''
   #entryAtFault = ''
-  readonly #kept: string[] = []
+  #kept: string[] = []
 
   readonly hear = (text: string): void => {
     const lines = `${this.#rest}${text}`.split('\n')
@@ -21,17 +23,17 @@ export class ToolLog {
     for (const line of lines) this.#read(line.slice(0, LONGEST_LINE))
   }
 
-  /** The first error with what belongs to it, however much was printed after it. Null if there was none. */
+  /** What was printed about the error, however much came after it. Null if there was none. */
   get failure(): string | null {
     return this.#kept.length === 0 ? null : [this.#entryAtFault, ...this.#kept].join('\n')
   }
 
-  /** The first error alone. */
+  /** Its first line alone. */
   get error(): string {
     return this.#kept[0] ?? ''
   }
 
-  /** The line of the script in which psql found the error. */
+  /** The line of the script in which psql found it. */
   get scriptLine(): number | null {
     const line = /^psql:[^\n]*?:(\d+): /.exec(this.error)?.[1]
     return line === undefined ? null : Number(line)
@@ -39,7 +41,8 @@ export class ToolLog {
 
   #read(line: string): void {
     this.entries += line.match(ENTRY)?.length ?? 0
-    if (this.#kept.length === 0) {
+    if (MESSAGE.test(line)) this.#kept = []
+    else if (this.#kept.length === 0) {
       if (ENTRY_AT_FAULT.test(line)) this.#entryAtFault = line
       if (!ERROR.test(line)) return
     }

@@ -38,6 +38,16 @@ export async function analyzeAndVerify(sessions: readonly Session[], expected: E
   if (objects !== undefined) requireRows(LARGE_OBJECTS, await countLargeObjects(first), objects)
 }
 
+/** Rows of all tables and of the large objects, without what is computed from others. */
+export async function countAll(session: Session): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {}
+  for (const table of await listTables(session, await listRelations(session))) {
+    if (!table.derived) counts[table.key] = await countRows(session, table)
+  }
+  const objects = await countLargeObjects(session)
+  return objects === 0 ? counts : { ...counts, [LARGE_OBJECTS]: objects }
+}
+
 /** Largest first, so that no session is left alone with it in the end. */
 async function tablesToCount(session: Session, expected: ExpectedRows): Promise<CountedTable[]> {
   if (expected.size === 0) return []
@@ -53,7 +63,7 @@ async function tablesToCount(session: Session, expected: ExpectedRows): Promise<
 }
 
 /** SQL that counts the rows of a table. */
-export function countQuery({ parts }: Pick<CountedTable, 'parts'>): string {
+function countQuery({ parts }: Pick<CountedTable, 'parts'>): string {
   const counts = parts.map((part) => `(SELECT count(*) FROM ${part.only ? 'ONLY ' : ''}${quotedTable(part)})`)
   return `SELECT (${['0', ...counts].join(' + ')})::text AS rows`
 }
@@ -70,7 +80,8 @@ async function countLargeObjects(session: Session): Promise<number> {
   return Number(row?.rows)
 }
 
-function requireRows(key: string, found: number, expected: number): void {
+/** Rejects a table that has other rows than its source had. */
+export function requireRows(key: string, found: number, expected: number): void {
   if (found === expected) return
   throw new AppError(
     'VERIFICATION_FAILED',

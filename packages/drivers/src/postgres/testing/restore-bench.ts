@@ -11,6 +11,7 @@ import { Toolbox } from '../client-tools.ts'
 import { conninfoOf, toolEnvironment } from '../conninfo.ts'
 import type { Contents } from '../contents/contents-file.ts'
 import { writeContents } from '../contents/contents-file.ts'
+import { LARGE_OBJECTS } from '../contents/table-names.ts'
 import { readDatabaseFacts, settingsOf } from '../dump/database-facts.ts'
 import { settingsScript } from '../dump/settings-script.ts'
 import { tarOfDump } from '../dump/tar-of-dump.ts'
@@ -229,7 +230,9 @@ async function countRows(
      FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = relnamespace
      WHERE relkind = 'r' AND nspname !~ '^pg_' AND nspname <> 'information_schema'`,
   )
-  return Object.fromEntries(rows.map((row) => [String(row.key), Number(row.n)]))
+  const [objects] = await server.sql(database, 'SELECT count(*) AS n FROM pg_largeobject_metadata')
+  const counts = Object.fromEntries(rows.map((row) => [String(row.key), Number(row.n)]))
+  return Number(objects?.n) === 0 ? counts : { ...counts, [LARGE_OBJECTS]: Number(objects?.n) }
 }
 
 async function packDirectory(directory: string): Promise<void> {
