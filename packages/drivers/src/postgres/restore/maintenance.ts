@@ -12,7 +12,6 @@ export interface ServerAccess {
   readonly applicationName: string
 }
 
-const USUAL = ['postgres', 'template1'] as const
 const WRONG_PASSWORD = '28P01'
 
 /** Databases that may be connected to, ordinary ones first. */
@@ -41,8 +40,8 @@ export async function openMaintenance(access: ServerAccess, signal: AbortSignal)
 /** The same, but in the destination if there is no other. */
 export async function openAnywhere(access: ServerAccess, signal: AbortSignal): Promise<Session> {
   const { destination } = access
-  for (const database of USUAL) {
-    const session = database === destination ? null : await tryOpen(access, database, signal)
+  for (const database of usualDatabases(access)) {
+    const session = await tryOpen(access, database, signal)
     if (session !== null) return session
   }
   const here = await open(access, destination, signal)
@@ -78,6 +77,12 @@ export function open(
   signal: AbortSignal,
 ): Promise<Session> {
   return openSession(connection, { database, applicationName, signal })
+}
+
+/** The last one only if need be: a session in it keeps others from creating databases. */
+function usualDatabases({ connection, destination }: ServerAccess): readonly string[] {
+  const usual = new Set(['postgres', connection.database ?? 'postgres', 'template1'])
+  return [...usual].filter((database) => database !== destination)
 }
 
 /** Null if this database is not to be had, which says nothing of others. */

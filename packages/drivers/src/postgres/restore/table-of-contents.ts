@@ -7,8 +7,12 @@ const KINDS = {
   eventTriggers: /^(?:EVENT TRIGGER|(?:COMMENT|SECURITY LABEL) - EVENT TRIGGER) /,
   /** These name roles in their very definition. */
   ofRoles: /^(?:POLICY|USER MAPPING|COMMENT .*POLICY) /,
+  /** With all that is said about them. */
+  replication: /^(?:PUBLICATION|SUBSCRIPTION|(?:COMMENT|SECURITY LABEL) - (?:PUBLICATION|SUBSCRIPTION)) /,
 } as const
 export type EntryKind = keyof typeof KINDS
+
+const ENTRY_KINDS = ['eventTriggers', 'ofRoles', 'replication'] as const satisfies readonly EntryKind[]
 
 /** What an archive holds, by the numbers of its entries. */
 export interface TableOfContents {
@@ -19,13 +23,16 @@ export interface TableOfContents {
 /** Reads what `pg_restore --list` prints. Of an entry nothing is kept but its number: there may be millions. */
 export async function readTableOfContents(listing: Readable): Promise<TableOfContents> {
   const all: number[] = []
-  const special = { eventTriggers: new Set<number>(), ofRoles: new Set<number>() }
+  const special = {
+    eventTriggers: new Set<number>(),
+    ofRoles: new Set<number>(),
+    replication: new Set<number>(),
+  }
   for await (const line of linesOf(listing)) {
     const [, number, entry] = /^(\d+); \d+ \d+ (.*)$/.exec(line) ?? []
     if (number === undefined || entry === undefined) continue
     all.push(Number(number))
-    if (KINDS.eventTriggers.test(entry)) special.eventTriggers.add(Number(number))
-    if (KINDS.ofRoles.test(entry)) special.ofRoles.add(Number(number))
+    for (const kind of ENTRY_KINDS) if (KINDS[kind].test(entry)) special[kind].add(Number(number))
   }
   return { all, special }
 }
