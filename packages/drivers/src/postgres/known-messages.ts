@@ -70,7 +70,13 @@ const ACCESS: readonly KnownMessage[] = [
     message: 'the user of PostgreSQL may not $1 $2',
   },
   {
-    pattern: /must be (?:a )?superuser/,
+    pattern: /must (?:be member of role|be able to SET ROLE|have privileges of role) ("[^"\n]{1,63}")/,
+    code: 'DATABASE_ACCESS_DENIED',
+    message: 'the user of PostgreSQL is no member of role $1',
+    hint: 'grant it that role, or restore without owners and privileges',
+  },
+  {
+    pattern: /must be (?:a )?superuser|only superusers? (?:can|may) /,
     code: 'DATABASE_ACCESS_DENIED',
     message: 'only a superuser of PostgreSQL may do this',
   },

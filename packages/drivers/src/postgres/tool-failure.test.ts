@@ -70,6 +70,17 @@ describe('failureOfTool, for real tools', () => {
     })
   })
 
+  it('names the role for which the user may not act', async () => {
+    const [user, owner] = [await server.createRole(), await server.createRole()]
+    const [, database = ''] =
+      /\/(\w+)$/.exec(await server.createDatabase(undefined, `OWNER ${user.name}`)) ?? []
+    const acting = `CREATE SCHEMA AUTHORIZATION ${owner.name}`
+    expect(await asking(server.urlOf(database, user), acting)).toMatchObject({
+      code: 'DATABASE_ACCESS_DENIED',
+      message: `pg_dump: the user of PostgreSQL is no member of role "${owner.name}"`,
+    })
+  })
+
   it('names the table whose rows are hidden, and the one that may not be read', async () => {
     const { url } = await makeTables(await server.createRole())
     expect(await dumping(url, '--table=hidden')).toMatchObject({
