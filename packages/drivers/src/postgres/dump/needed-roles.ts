@@ -51,14 +51,31 @@ export async function neededRoles(session: Session, selection: Selection): Promi
   return rows.map(({ name }) => name)
 }
 
-function owners(owned: Owned): string {
-  return `SELECT o.${owned.owner} FROM ${owned.catalog} o WHERE ${isDumped(owned)} AND ${isNoPart(owned.catalog)}`
+/** What belongs to something else has its owner, also if that is a part of an extension, of which only that knows. */
+const STANDS_ALONE: Readonly<Record<string, string>> = {
+  pg_class: "o.relkind NOT IN ('i', 'I', 't')",
+  pg_proc: `NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = o.oid
+    AND d.deptype = 'i')`,
+  pg_type: `o.typtype <> 'm' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)
+    AND coalesce((SELECT r.relkind = 'c' FROM pg_class r WHERE r.oid = o.typrelid), true)`,
 }
 
-/** The parts of extensions too: what was granted on them since is in a dump. */
+function owners(owned: Owned): string {
+  const { catalog, owner } = owned
+  return `SELECT o.${owner} FROM ${catalog} o
+          WHERE ${isDumped(owned)} AND ${STANDS_ALONE[catalog] ?? 'true'} AND ${isNoPart(catalog)}`
+}
+
+/**
+ * The parts of extensions too: what was granted on them since is in a dump, though not what the extension itself
+ * grants. Owners grant without being named.
+ */
 function grantees(owned: Owned): string {
-  return `SELECT unnest(ARRAY[a.grantee, a.grantor]) FROM ${owned.catalog} o, aclexplode(o.${owned.acl}) a
-          WHERE ${isDumped(owned)}`
+  const { catalog, owner, acl } = owned
+  return `SELECT unnest(ARRAY[a.grantee, nullif(a.grantor, o.${owner})]) FROM ${catalog} o, aclexplode(o.${acl}) a
+          WHERE ${isDumped(owned)} AND NOT EXISTS (
+            SELECT FROM pg_init_privs i, aclexplode(i.initprivs) b
+            WHERE i.classoid = '${catalog}'::regclass AND i.objoid = o.oid AND i.objsubid = 0 AND b = a)`
 }
 
 function isDumped({ catalog, schema }: Owned): string {
