@@ -49,7 +49,6 @@ describe('a place for PostgreSQL databases', () => {
       'shop.events': 60,
       'shop.ledger': 1,
       'shop.nothing': 1,
-      'shop.owners': 1,
       'shop.records': 201,
       'shop.transfers': 0,
       'public."Va""lues"': 3,
