@@ -38,6 +38,18 @@ const ABOUT = `SELECT pg_encoding_to_char(encoding) AS encoding, datcollate, dat
   (SELECT array_agg(setconfig::text) FROM pg_db_role_setting WHERE setdatabase = d.oid) AS settings
   FROM pg_database AS d WHERE datname = current_database()`
 
+// refreshing the view would fire it
+const WATCHED = `CREATE TABLE audit (tag text);
+  CREATE TABLE "EVENT TRIGGER t" AS SELECT 1 AS a;
+  CREATE MATERIALIZED VIEW m AS SELECT a FROM "EVENT TRIGGER t";
+  CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      INSERT INTO public.audit VALUES (tg_tag);
+      IF tg_tag LIKE 'REFRESH%' THEN RAISE EXCEPTION 'nobody refreshes'; END IF;
+    END $$;
+  CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION watch();
+  COMMENT ON EVENT TRIGGER watch IS 'watches'`
+
 let server: PostgresServer
 let base: string
 let folder: string
@@ -147,6 +159,22 @@ describe('RESTORE.md of a PostgreSQL dump', () => {
     expect(existsSync(join(base, 'work'))).toBe(false)
   })
 
+  it.each(['custom', 'directory', 'tar'] as const)('fires no event trigger of a %s dump', async (format) => {
+    const watched = `it's watched`
+    await server.createDatabase(watched)
+    try {
+      await server.sql(watched, WATCHED)
+      const { okLines, errors } = read(await storeBackup(format, 'none', watched), { to: -1 })
+      expect(errors).not.toContain('nobody refreshes')
+      expect(okLines).toBe(5)
+      expect(await server.sql(DESTINATION, 'SELECT tag FROM audit')).toEqual([])
+      const about = `SELECT evtname AS name, obj_description(oid) AS comment FROM pg_event_trigger`
+      expect(await server.sql(DESTINATION, about)).toEqual([{ name: 'watch', comment: 'watches' }])
+    } finally {
+      await server.sql('postgres', `DROP DATABASE "${watched}"`)
+    }
+  })
+
   it('overwrites no database that exists', async () => {
     await server.createDatabase(DESTINATION)
     await server.sql(DESTINATION, 'CREATE TABLE was_here ()')
@@ -214,11 +242,11 @@ function read(manifest: UnsignedManifest, { on = server, names = {}, ...blocks }
 }
 
 /** Takes a dump with PostgreSQL's own programs and stores it as a worker does. */
-async function storeBackup(format: Format, codec: Compression): Promise<UnsignedManifest> {
+async function storeBackup(format: Format, codec: Compression, database = SOURCE): Promise<UnsignedManifest> {
   const store = (role: Artifact['role'], extension: string, content: Buffer) =>
     storeByHand(folder, role, extension, content, codec)
   const artifacts = [
-    await store('data', EXTENSION[format], dump(format)),
+    await store('data', EXTENSION[format], dump(format, database)),
     await store('settings', 'sql', Buffer.from(SETTINGS)),
     await store('contents', 'json', Buffer.from('{}')),
     await store('globals', 'sql', run('pg_dumpall', '--globals-only', '--no-role-passwords')),
@@ -230,8 +258,8 @@ async function storeBackup(format: Format, codec: Compression): Promise<Unsigned
   })
 }
 
-function dump(format: Format): Buffer {
-  const options = ['-w', '-d', `dbname='${SOURCE.replaceAll(/[\\']/g, '\\$&')}'`]
+function dump(format: Format, database: string): Buffer {
+  const options = ['-w', '-d', `dbname='${database.replaceAll(/[\\']/g, '\\$&')}'`]
   if (format !== 'directory') return run('pg_dump', `--format=${format}`, ...options)
   const directory = join(base, 'dumped')
   run('pg_dump', '--format=directory', '--jobs=2', `--file=${directory}`, ...options)

@@ -20,7 +20,7 @@ interface Loading {
 const LOADING: Readonly<Record<string, Loading>> = {
   custom: {
     unpack: (data) => unpackTo('data.dump', data),
-    load: `${PG_RESTORE} -j 2 -d "$TARGET" "$WORK/data.dump"`,
+    load: loadArchive('data.dump', '-j 2 '),
     isArchive: true,
   },
   plain: {
@@ -30,14 +30,26 @@ const LOADING: Readonly<Record<string, Loading>> = {
   },
   directory: {
     unpack: unpackDirectory,
-    load: `${PG_RESTORE} -j 2 -d "$TARGET" "$WORK/data"`,
+    load: loadArchive('data', '-j 2 '),
     isArchive: true,
   },
   tar: {
     unpack: (data) => unpackTo('data.tar', data),
-    load: `${PG_RESTORE} -d "$TARGET" "$WORK/data.tar"`,
+    // it is one file, which cannot be read at several places at once
+    load: loadArchive('data.tar', ''),
     isArchive: true,
   },
+}
+
+/** Event triggers come last: they would fire while views are refreshed. */
+function loadArchive(name: string, parallel: string): string {
+  const archive = `"$WORK/${name}"`
+  const events = '/^[0-9]+; [0-9]+ [0-9]+ ((COMMENT|SECURITY LABEL) - )?EVENT TRIGGER /'
+  return `pg_restore -l ${archive} > "$WORK/list" &&
+  LC_ALL=C awk '!${events}' < "$WORK/list" > "$WORK/list.most" &&
+  LC_ALL=C awk '${events}' < "$WORK/list" > "$WORK/list.last" &&
+  ${PG_RESTORE} ${parallel}-L "$WORK/list.most" -d "$TARGET" ${archive} &&
+  ${PG_RESTORE} -L "$WORK/list.last" -d "$TARGET" ${archive}`
 }
 
 /** How a stored dump is brought back with PostgreSQL's own programs. */
@@ -65,13 +77,13 @@ function unpacking({ data, attachments, toolVersion }: StoredParts, { unpack }: 
   const needs = contents
     ? `
 
-The roles, extensions and tablespaces that it needs are to be on the server before: \`${contents.command}\` prints
-their names, among other facts.`
+The dump does not bring the roles, extensions and tablespaces that it needs. Their names, among other facts, are printed by
+\`${contents.command}\`.`
     : ''
   return `Unpack the dump and check it
 
-You need PostgreSQL's \`psql\`, \`createdb\` and \`pg_restore\`, not older than the one that wrote it (${toolVersion}). They
-connect as \`PGHOST\`, \`PGPORT\`, \`PGUSER\` and \`PGPASSFILE\` say, and ask for no password; it must be a role that may
+You need PostgreSQL's \`psql\`, \`createdb\` and \`pg_restore\`, not older than the \`pg_dump\` that wrote it: ${toolVersion}. They
+connect as \`PGHOST\`, \`PGPORT\`, \`PGUSER\` and \`PGPASSFILE\` say, and ask for no password. The user must be allowed to
 create databases. Set \`WORK\` to the absolute path of a directory that does not exist yet. It needs ${data.sizeBytes} bytes.${needs}
 
 ${shellBlock(`umask 077
@@ -84,13 +96,15 @@ echo 'OK, the dump is unpacked'`)}`
 
 function unpackTo(name: string, part: StoredPart): string {
   const file = `"$WORK.unchecked/${name}"`
-  return `${part.command} > ${file} && ${fileHasSha256(file, part.sha256)}`
+  return `${part.command} > ${file} &&
+  ${fileHasSha256(file, part.sha256)}`
 }
 
 /** Read twice rather than stored twice: a dump can be large. */
 function unpackDirectory({ command, sha256 }: StoredPart): string {
   return `${outputHasSha256(command, sha256)} &&
-mkdir -- "$WORK.unchecked/data" && ${command} | tar -x -o -f - -C "$WORK.unchecked/data"`
+mkdir -- "$WORK.unchecked/data" &&
+  ${command} | tar -x -o -f - -C "$WORK.unchecked/data"`
 }
 
 function creatingRoles(): string {
@@ -109,8 +123,8 @@ function creatingDatabase(parts: StoredParts, { load, isArchive }: Loading): str
   const withoutOwners = isArchive
     ? `
 
-Where roles are missing that cannot be created, add \`--no-owner --no-privileges\` to \`pg_restore\`, and \`-v no_owner=1\` to
-\`psql\` in the next step; where tablespaces are, \`--no-tablespaces\`.`
+Where roles are missing that cannot be created, add \`--no-owner --no-privileges\` behind each
+\`${PG_RESTORE}\`, and \`-v no_owner=1\` to \`psql\` in the next step; where tablespaces are, \`--no-tablespaces\`.`
     : ''
   return `Load it into a new database
 
@@ -120,7 +134,10 @@ lies in the default tablespace of the server. If the load fails, it is dropped a
 ${shellBlock(`: "\${DATABASE:?set it to the name of a new database}" &&
 TARGET="dbname='$(printf '%s' "$DATABASE" | LC_ALL=C sed "s/[\\\\\\\\']/\\\\\\\\&/g")'" &&
 createdb -w ${options.map(shellQuote).join(' ')} -- "$DATABASE" &&
-{ { ${load} && ${STRICT_PSQL} -d "$TARGET" -c ANALYZE; } || { dropdb -w -- "$DATABASE"; false; }; } &&
+{ {
+  ${load} &&
+  ${STRICT_PSQL} -d "$TARGET" -c ANALYZE
+} || { dropdb -w -- "$DATABASE"; false; }; } &&
 LOADED=$DATABASE &&
 echo 'OK, the database is loaded'`)}`
 }
@@ -157,8 +174,8 @@ function replacing(): string {
 
 Only if the new database shall take the place of another. **Stop every program that uses it first.** Set \`REPLACED\` to
 the name of that database, and \`ASIDE\` to a name that no database has yet, under which it is kept. Both change their
-names at once, or neither does. To go back, run it again with \`LOADED\` set to
-the name that was kept aside and \`ASIDE\` to another.
+names at once, or neither does. To go back, run it again with \`LOADED\` set to the name that was kept aside and \`ASIDE\`
+to another.
 
 ${shellBlock(`: "\${LOADED:?set it to the name of the new database}" &&
 : "\${REPLACED:?set it to the name of the database to replace}" &&
