@@ -1,7 +1,10 @@
 import type { DriverFactory, DriverRegistry } from '@holdfast/core'
+import { postgresDriverFactory } from './postgres/postgres-factory.ts'
 import { EngineRegistry } from './registry.ts'
 import { sqliteDriverFactory } from './sqlite/sqlite-factory.ts'
 
+export type { PostgresDriverOptions } from './postgres/postgres-factory.ts'
+export { postgresDriverFactory } from './postgres/postgres-factory.ts'
 export type { SqliteDriverOptions } from './sqlite/sqlite-factory.ts'
 export { sqliteDriverFactory } from './sqlite/sqlite-factory.ts'
 
@@ -14,6 +17,7 @@ export interface EngineSettings {
 /** Every engine that is supported: one line each. */
 const supported: readonly ((settings: EngineSettings) => DriverFactory)[] = [
   () => sqliteDriverFactory(), // SQLite 3 files
+  ({ postgresBinDir }) => postgresDriverFactory({ binDirectory: postgresBinDir ?? null }), // PostgreSQL 12 and later
 ]
 
 /** All engines that are supported. */

@@ -10,15 +10,15 @@ import { postgresRestoreSteps } from './restore-steps.ts'
 
 /** What may be told the engine; everything has a default. */
 export interface PostgresDriverOptions extends Partial<Patience> {
-  /** Where the client programs are looked for first; HOLDFAST_POSTGRES_BIN_DIR if it is not given. */
-  readonly binDirectory?: string
+  /** Where the client programs are looked for first. */
+  readonly binDirectory?: string | null
 }
 
 /** The PostgreSQL engine: its own client programs and sessions of ours work side by side in one snapshot. */
 export function postgresDriverFactory(options: PostgresDriverOptions = {}): DriverFactory {
-  const { binDirectory, ...patience } = options
+  const { binDirectory = null, ...patience } = options
   const toolbox = new Toolbox({
-    configuredDirectory: binDirectory ?? (process.env.HOLDFAST_POSTGRES_BIN_DIR || null),
+    configuredDirectory: binDirectory,
     path: process.env.PATH ?? '',
   })
   const engine = { patience: { ...DEFAULT_PATIENCE, ...patience }, toolbox }
