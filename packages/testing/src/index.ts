@@ -17,7 +17,7 @@ export {
 export type { PostgresPlace } from './postgres/place.ts'
 export { makePostgresPlace } from './postgres/place.ts'
 export type { PostgresSampleOptions } from './postgres/sample.ts'
-export { postgresSampleProblems, seedPostgresSample } from './postgres/sample.ts'
+export { postgresSampleProblems, seedEncodedText, seedPostgresSample } from './postgres/sample.ts'
 export type { EverythingOptions } from './postgres/seed-everything.ts'
 export { seedDatabaseProperties, seedEverything, seedServer } from './postgres/seed-everything.ts'
 export { descendantsOf, waitUntilGone } from './processes.ts'

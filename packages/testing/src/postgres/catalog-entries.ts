@@ -161,7 +161,8 @@ const IDENTIFIED = (prefix: string) =>
 /** What connects objects, and what is said of them. */
 const RELATIONS: Readonly<Record<string, string>> = {
   comment: `
-    SELECT format('%s %s', o.type, o.identity) AS name, jsonb_build_object('comment', d.description) AS facts
+    SELECT format('%s %s', o.type, o.identity) AS name, jsonb_build_object('comment', d.description,
+      'hash', CASE WHEN d.description ~ '[^[:ascii:]]' THEN md5(d.description) END) AS facts
     FROM pg_catalog.pg_description d,
       pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) o
     WHERE d.objoid >= 16384 OR d.classoid = 'pg_catalog.pg_largeobject'::regclass

@@ -44,6 +44,9 @@ export async function openClient(url: string): Promise<pg.Client> {
   client.on('error', () => {})
   await client.connect()
   await client.query(SETTINGS)
+  // what is no text in UTF-8 can be sent only so
+  const { rows } = await client.query('SHOW server_encoding')
+  if (rows[0]?.server_encoding === 'SQL_ASCII') await client.query('SET client_encoding = SQL_ASCII')
   return client
 }
 

@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PostgresServer } from '../servers/postgres.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import { catalogEntries } from './catalog-entries.ts'
-import { openClient, sessionOf } from './client.ts'
+import { databaseOf, openClient, sessionOf } from './client.ts'
 import { contentEntries } from './content-entries.ts'
 import { fingerprintDifferences, postgresFingerprintOf, postgresServerFingerprintOf } from './fingerprint.ts'
 import { toLine } from './fingerprint-line.ts'
+import { seedEncodedText } from './sample.ts'
 import { seedDatabaseProperties, seedEverything, seedServer } from './seed-everything.ts'
 
 describe('the fingerprint of a database', () => {
@@ -57,6 +58,26 @@ describe('the fingerprint of a database', () => {
   )
 
   // the half of the fingerprint that can know is enough, and takes half the time
+  it.each(['LATIN1', 'SQL_ASCII'])('knows every byte of text in %s', async (encoding) => {
+    const name = `encoded in ${encoding}`
+    const options = `TEMPLATE template0 LOCALE 'C' ENCODING '${encoding}'`
+    const url = await server.createDatabase(name, options)
+    await seedEncodedText(url)
+    const before = await postgresFingerprintOf(url)
+    const other = await server.createDatabase(undefined, options)
+    await dumpAndRestore('--format=custom', server, name, server, databaseOf(other))
+    expect(fingerprintDifferences(before, await postgresFingerprintOf(other))).toEqual([])
+    const unlike = `convert_from('\\x63616666e8', '${encoding}')`
+    const named = ['rows encoded.words', 'comment table encoded.words']
+    await server.sql(name, `UPDATE encoded.words SET content = ${unlike} WHERE id = 1`)
+    await server.sql(
+      name,
+      `DO $$ BEGIN EXECUTE format('COMMENT ON TABLE encoded.words IS %L', ${unlike}); END $$`,
+    )
+    const found = fingerprintDifferences(before, await postgresFingerprintOf(url)).join('\n')
+    for (const kind of named) expect(found).toContain(kind)
+  })
+
   describe.each([
     ['values', contentEntries],
     ['tables', catalogEntries],

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { clientConfigOf, databaseOf } from './client.ts'
 
 const SCRIPT = new URL('./sample.sql', import.meta.url)
+const ENCODED = new URL('./encoded.sql', import.meta.url)
 const ACCOUNTS = 100
 const START_BALANCE = 1000
 /** Of one record, its name and what the server needs beside it included. */
@@ -30,6 +31,13 @@ export async function seedPostgresSample(url: string, options: PostgresSampleOpt
     await client.query(`COMMENT ON DATABASE ${name} IS 'sample ${mark}'`)
     await client.query(`ALTER DATABASE ${name} SET search_path = "$user", shop`)
     await client.query(`ALTER DATABASE ${name} SET work_mem = '${4 + mark}MB'`)
+  })
+}
+
+/** Fills an empty database in LATIN1, another encoding of single bytes, or SQL_ASCII with all characters that it has. */
+export async function seedEncodedText(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query(await readFile(ENCODED, 'utf8'))
   })
 }
 
