@@ -15,8 +15,9 @@ const NOT_ALLOWED = '42501'
 /** More names than that help nobody. */
 const MOST_NAMED = 5
 
+/** Of sessions of others the server does not tell everybody what kind they are. */
 const CLIENTS = `
-  SELECT pid, usename AS "user", coalesce(nullif(application_name, ''), backend_type) AS application
+  SELECT pid, usename AS "user", coalesce(nullif(application_name, ''), backend_type, 'unknown') AS application
   FROM pg_stat_activity WHERE datid = ANY ($1::oid[]) AND pid <> pg_backend_pid() ORDER BY pid`
 
 /** The condition again: meanwhile the number may belong to a session elsewhere. */
@@ -31,14 +32,14 @@ export function clientsOf(session: Session, oids: readonly number[]): Promise<re
 
 /**
  * Ends every session in these databases, again and again until `stop`: clients that reconnect get no further than
- * the lock that somebody else holds meanwhile. Sessions that it may not end are let be.
+ * the lock that somebody else holds meanwhile. The numbers of those that it may not end go into `refused`.
  */
 export async function keepEndingClients(
   session: Session,
   oids: readonly number[],
+  refused: Set<number>,
   stop: AbortSignal,
 ): Promise<void> {
-  const refused = new Set<number>()
   while (!stop.aborted) {
     for (const { pid } of await clientsOf(session, oids)) {
       if (refused.has(pid)) continue

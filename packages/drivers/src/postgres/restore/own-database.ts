@@ -30,10 +30,11 @@ export async function makeOwnDatabase<Result>(
 ): Promise<{ readonly oid: number; readonly result: Result }> {
   const { parts, access, name } = database
   return withSession(openMaintenance(access, signal), async (session) => {
-    await createDatabaseLike(session, name, traits)
-    const oid = await oidOf(session, name)
+    let oid: number | null = null
     const place = { database: session.database, applicationName: access.applicationName }
     try {
+      await createDatabaseLike(session, name, traits)
+      oid = await oidOf(session, name)
       const result = await whileServerAnswers(parts, place, signal, (watched) => fill(session, watched))
       return { oid, result }
     } catch (error) {
@@ -44,10 +45,14 @@ export async function makeOwnDatabase<Result>(
 }
 
 /**
- * Drops a database with all that works in it, for as long as is allowed. It must be the one with that oid: whoever has
- * taken over the operation may have made another. Resolves with false if it is still there. Never rejects.
+ * Drops a database with all that works in it, for as long as is allowed. It must be the one with that oid, if it is
+ * known: whoever has taken over the operation may have made another. Resolves with false if it is still there. Never
+ * rejects.
  */
-export async function removeOwnDatabase({ parts, access, name }: OwnDatabase, oid: number): Promise<boolean> {
+export async function removeOwnDatabase(
+  { parts, access, name }: OwnDatabase,
+  oid: number | null,
+): Promise<boolean> {
   const signal = AbortSignal.timeout(DROPPED_WITHIN_MS)
   const until = AbortSignal.timeout(parts.patience.tidyWithinMs)
   do {

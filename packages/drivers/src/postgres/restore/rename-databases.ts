@@ -73,17 +73,18 @@ async function lockAndRename(
   renamings: readonly Renaming[],
   signal: AbortSignal,
 ): Promise<void> {
+  const refused = new Set<number>()
   for (let attempt = 1; ; attempt += 1) {
     throwIfAborted(signal)
     try {
-      return await whileClientsEnd(access, session.database, renamings, signal, () =>
-        rename(session, renamings),
-      )
+      const place = { access, database: session.database, oids: oidsOf(renamings), refused }
+      return await whileClientsEnd(place, signal, () => rename(session, renamings))
     } catch (error) {
       if (session.lost.aborted || signal.aborted) throw error
       await session.query('ROLLBACK', [], { withinMs: ANSWERED_WITHIN_MS })
       if (sqlStateOf(error) !== IN_USE) throw error
-      if (attempt === ATTEMPTS) throw await inUse(session, access.destination, oidsOf(renamings))
+      if (attempt === ATTEMPTS || refused.size > 0)
+        throw await inUse(session, access.destination, oidsOf(renamings))
     }
   }
 }
@@ -117,17 +118,23 @@ async function rename(session: Session, renamings: readonly Renaming[]): Promise
   }
 }
 
+interface Ending {
+  readonly access: ServerAccess
+  /** Where the session is that does the ending. */
+  readonly database: string
+  readonly oids: readonly number[]
+  readonly refused: Set<number>
+}
+
 /** A second session does the ending: the first one waits for it in the server. */
 async function whileClientsEnd<Result>(
-  access: ServerAccess,
-  maintenance: string,
-  renamings: readonly Renaming[],
+  { access, database, oids, refused }: Ending,
   signal: AbortSignal,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const stop = new AbortController()
-  const ender = await open(access, maintenance, signal)
-  const ending = keepEndingClients(ender, oidsOf(renamings), stop.signal)
+  const ender = await open(access, database, signal)
+  const ending = keepEndingClients(ender, oids, refused, stop.signal)
   try {
     const [result] = await Promise.all([work().finally(() => stop.abort()), ending])
     return result
