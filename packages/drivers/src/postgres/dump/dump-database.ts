@@ -1,5 +1,5 @@
 import type { Digest, DumpRequest, DumpSummary } from '@holdfast/core'
-import { AppError, cancellation, throwIfAborted, together } from '@holdfast/core'
+import { AppError, cancellation, hasCode, ToolFailure, throwIfAborted, together } from '@holdfast/core'
 import type { ClientTools } from '../client-tools.ts'
 import { versionText } from '../client-tools.ts'
 import { writeContents } from '../contents/contents-file.ts'
@@ -11,6 +11,7 @@ import { openSession } from '../session.ts'
 import { endSessions, tagOf } from '../tag.ts'
 import { tidySessions } from '../tidy-sessions.ts'
 import { whileServerAnswers } from '../watch-server.ts'
+import { awaitLocks } from './await-locks.ts'
 import type { Counted } from './count-pinned.ts'
 import { countPinned } from './count-pinned.ts'
 import { detailsOf, settingsOf } from './database-facts.ts'
@@ -18,11 +19,11 @@ import type { SourceDescription } from './describe-source.ts'
 import { describeSource, readSequencesAgain } from './describe-source.ts'
 import { dumpGlobals, requireGlobals } from './dump-globals.ts'
 import { describeLeftOut, filterArguments } from './left-out.ts'
+import type { PgDump, PgDumpFormat } from './pg-dump.ts'
+import { startPgDump } from './pg-dump.ts'
 import type { PinnedMoment } from './pin-moment.ts'
-import { pinMoment } from './pin-moment.ts'
+import { letGo, pinMoment } from './pin-moment.ts'
 import { requireWhole } from './require-whole.ts'
-import type { PgDumpFormat } from './run-pg-dump.ts'
-import { runPgDump } from './run-pg-dump.ts'
 import { ToolWarnings } from './tool-warnings.ts'
 
 /** One dump that was asked for. */
@@ -53,6 +54,21 @@ export async function dumpDatabase(
     format: formatOf(request),
     tag: tagOf(operationId),
   }
+  try {
+    return await dumpOnce(job, signal)
+  } catch (error) {
+    if (job.format !== 'directory' || !isLockedOut(error)) throw error
+    const patience = { ...parts.patience, parallel: 1 }
+    return await dumpOnce({ ...job, parts: { ...parts, patience } }, signal)
+  }
+}
+
+/** Several processes of pg_dump give up as soon as anybody waits for a table; a single one has all locks already. */
+function isLockedOut(error: unknown): boolean {
+  return hasCode(error, 'DATABASE_LOCKED') && error.cause instanceof ToolFailure
+}
+
+async function dumpOnce(job: DumpJob, signal: AbortSignal): Promise<DumpSummary> {
   const end = new AbortController()
   const sessions = new DumpSessions(job, AbortSignal.any([signal, end.signal]))
   const first = await sessions.open()
@@ -60,14 +76,14 @@ export async function dumpDatabase(
     // what a lost worker left of the same operation would be in the way
     await endSessions(first, job.tag)
     const place = { database: job.database, applicationName: job.tag }
-    return await whileServerAnswers(parts, place, signal, (watched) => {
+    return await whileServerAnswers(job.parts, place, signal, (watched) => {
       watched.addEventListener('abort', () => end.abort(watched.reason), { once: true })
       return new DatabaseDump(job, sessions, end).run(first, watched)
     })
   } catch (error) {
     end.abort(error)
     await sessions.close()
-    await tidySessions(parts, job)
+    await tidySessions(job.parts, job)
     throw signal.aborted ? cancellation(signal) : error
   } finally {
     await sessions.close()
@@ -121,6 +137,13 @@ interface Finished {
   readonly counted: Counted
 }
 
+/** One of several attempts, if others keep taking tables for themselves. */
+interface Attempt {
+  readonly tools: ClientTools
+  readonly pinned: PinnedMoment
+  readonly sessions: readonly [Session, ...Session[]]
+}
+
 class DatabaseDump {
   readonly #job: DumpJob
   readonly #sessions: DumpSessions
@@ -140,28 +163,60 @@ class DatabaseDump {
     await requireGlobals(first, request.globals)
     const more = request.counting === 'exact' ? parts.patience.parallel - 1 : 0
     const others = await Promise.all(Array.from({ length: Math.max(0, more) }, () => this.#sessions.open()))
-    const pinned = await this.#pin([first, ...others], signal)
-    await requireWhole(first, pinned.selection)
-    const source = await describeSource(first, pinned)
-    const lost = AbortSignal.any([signal, first.lost, ...others.map((session) => session.lost)])
-    const [digest, counted] = await together(lost, (both) => {
-      // sessions know only their own signal
-      both.addEventListener('abort', () => this.#end.abort(both.reason), { once: true })
-      return this.#dumpAndCount(tools, pinned, source, both)
-    })
-    return await this.#finish(first, { tools, pinned, source, digest, counted }, signal)
+    const sessions = [first, ...others] as const
+    const lost = AbortSignal.any([signal, ...sessions.map((session) => session.lost)])
+    // sessions know no signal but their own
+    lost.addEventListener('abort', () => this.#end.abort(lost.reason), { once: true })
+    const giveUpAt = performance.now() + parts.connection.lockTimeoutMs
+    for (;;) {
+      const pinned = await this.#pin(sessions, giveUpAt, lost)
+      const done = await this.#dumpPinned({ tools, pinned, sessions }, lost)
+      if (done !== null) return await this.#finish(first, done, signal)
+      await letGo(sessions)
+      if (performance.now() >= giveUpAt) throw overtaken()
+    }
   }
 
-  async #pin(sessions: readonly [Session, ...Session[]], signal: AbortSignal): Promise<PinnedMoment> {
+  async #pin(
+    sessions: readonly [Session, ...Session[]],
+    giveUpAt: number,
+    signal: AbortSignal,
+  ): Promise<PinnedMoment> {
     const { parts, request } = this.#job
     const [row] = await sessions[0].query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby')
     const hasRows = (relation: Relation) => row?.standby !== true || !relation.unlogged
     const { filter } = request
-    const { lockTimeoutMs } = parts.connection
-    return await pinMoment({ sessions, filter, hasRows, lockTimeoutMs, now: parts.context.now }, signal)
+    return await pinMoment({ sessions, filter, hasRows, giveUpAt, now: parts.context.now }, signal)
   }
 
-  #dumpAndCount(tools: ClientTools, pinned: PinnedMoment, source: SourceDescription, signal: AbortSignal) {
+  /** Null if somebody else wanted a table for himself before pg_dump had it. */
+  async #dumpPinned(attempt: Attempt, signal: AbortSignal): Promise<Finished | null> {
+    const { tools, pinned, sessions } = attempt
+    await requireWhole(sessions[0], pinned.selection)
+    const source = await describeSource(sessions[0], pinned)
+    // a standby has no rows of unlogged tables, and pg_dump would fail at them
+    const withoutRows = source.leftOut?.rowsOf.length ? ['--no-unlogged-table-data'] : []
+    const filter = [...filterArguments(pinned.selection), ...withoutRows]
+    const { snapshot } = pinned
+    const dump = await startPgDump(
+      { ...this.#job, tools, filter, snapshot, warnings: this.#warnings },
+      signal,
+    )
+    try {
+      const dumped = pinned.relations.filter(pinned.selection.isDumped)
+      const wait = { tag: this.#job.tag, sessions, dumped, ended: dump.ended }
+      if ((await awaitLocks(wait, signal)) === 'overtaken') return null
+      const [digest, counted] = await together(signal, (both) => {
+        both.addEventListener('abort', () => this.#end.abort(both.reason), { once: true })
+        return this.#dumpAndCount(dump, pinned, both)
+      })
+      return { tools, pinned, source, digest, counted }
+    } finally {
+      await dump.stop()
+    }
+  }
+
+  #dumpAndCount(dump: PgDump, pinned: PinnedMoment, signal: AbortSignal) {
     const { request } = this.#job
     const totalObjects = pinned.shares.reduce((sum, { tables }) => sum + tables.length, 0)
     let objects = 0
@@ -171,14 +226,7 @@ class DatabaseDump {
     const onCounted = () => {
       objects += 1
     }
-    // a standby has no rows of unlogged tables, and pg_dump would fail at them
-    const withoutRows = source.leftOut?.rowsOf.length ? ['--no-unlogged-table-data'] : []
-    const filter = [...filterArguments(pinned.selection), ...withoutRows]
-    const dump = { ...this.#job, tools, filter, snapshot: pinned.snapshot, warnings: this.#warnings }
-    return [
-      runPgDump(dump, request, onBytes, signal),
-      countPinned(pinned, request.counting, onCounted, signal),
-    ] as const
+    return [dump.finish(onBytes, signal), countPinned(pinned, request.counting, onCounted, signal)] as const
   }
 
   async #finish(first: Session, done: Finished, signal: AbortSignal): Promise<DumpSummary> {
@@ -218,4 +266,10 @@ class DatabaseDump {
       attachments: [source.settings, contents, ...globals],
     }
   }
+}
+
+function overtaken(): AppError {
+  return new AppError('DATABASE_LOCKED', 'other sessions took tables for themselves all the time', {
+    hint: 'they emptied, changed or refreshed tables: back up at a quieter time, or raise lock_timeout in the URL',
+  })
 }

@@ -5,6 +5,8 @@ import { AppError, CHUNK_BYTES, startTool } from '@holdfast/core'
 
 /** Looks at a dump as it passes, and knows in the end whether that was all of it. */
 export interface EndMarker extends Transform {
+  /** Resolves when nothing is at work for it any more. */
+  readonly ended: Promise<unknown>
   /** Rejects with TOOL_FAILED if what passed is not a whole dump. */
   confirm(): Promise<void>
 }
@@ -15,6 +17,7 @@ const TRAILER_WITHIN_BYTES = 1024
 
 /** For a script: its last lines. */
 export class ScriptEnd extends Transform implements EndMarker {
+  readonly ended = Promise.resolve()
   #tail = Buffer.alloc(0)
 
   constructor() {
@@ -43,6 +46,7 @@ export function requireTrailer(script: string): void {
  * that. The end of an archive says nothing; its program's exit does.
  */
 export class ArchiveContents extends Transform implements EndMarker {
+  readonly ended: Promise<unknown>
   readonly #reader: Tool
   #isReading = true
 
@@ -57,6 +61,7 @@ export class ArchiveContents extends Transform implements EndMarker {
   private constructor(reader: Tool) {
     super({ highWaterMark: CHUNK_BYTES })
     this.#reader = reader
+    this.ended = reader.exit.catch(() => {})
     // when it has seen enough it closes its end, which is no failure
     reader.stdin?.once('close', () => {
       this.#isReading = false

@@ -32,7 +32,8 @@ export interface PinRequest {
   readonly sessions: readonly [Session, ...Session[]]
   readonly filter: DumpFilter | null
   readonly hasRows: (relation: Relation) => boolean
-  readonly lockTimeoutMs: number
+  /** When to stop trying, as performance.now() has it. */
+  readonly giveUpAt: number
   readonly now: () => number
 }
 
@@ -49,16 +50,20 @@ const GONE: readonly (string | null)[] = ['42P01', '3F000', '42703']
  * with DATABASE_LOCKED if that takes too long.
  */
 export async function pinMoment(request: PinRequest, signal: AbortSignal): Promise<PinnedMoment> {
-  const { sessions, lockTimeoutMs } = request
-  const giveUpAt = performance.now() + lockTimeoutMs
+  const { sessions, giveUpAt } = request
   for (;;) {
     throwIfAborted(signal)
     const attempt = await tryToPin(request)
     if (attempt.moment !== null) return attempt.moment
-    for (const session of sessions) await session.query('ROLLBACK')
+    await letGo(sessions)
     if (performance.now() >= giveUpAt) throw await lockedFailure(sessions[0], attempt)
     await delay(POLL_MS, undefined, { signal }).catch(() => throwIfAborted(signal))
   }
+}
+
+/** Gives back all locks: the moment is over. */
+export async function letGo(sessions: readonly Session[]): Promise<void> {
+  for (const session of sessions) await session.query('ROLLBACK')
 }
 
 interface Attempt {
