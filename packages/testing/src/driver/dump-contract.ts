@@ -7,6 +7,9 @@ import { rejectsWith } from '../rejects-with.ts'
 import type { DriverBench, DriverSuite } from './bench.ts'
 import { measure, namesIn, never } from './bench.ts'
 
+/** Restores of a server engine one after another, on a loaded machine. */
+const MANY_RESTORES_MS = 180_000
+
 /** Looking at a database and dumping it. */
 export function describeDumping(suite: DriverSuite): void {
   it('inspects a database and finds the identity that its URL promises', () =>
@@ -90,23 +93,27 @@ export function describeDumping(suite: DriverSuite): void {
       assert.deepEqual(await waitUntilGone(await startedSince(others, bench)), [])
     }))
 
-  it('shows one moment while other processes write', () =>
-    suite.onBench(async (bench) => {
-      const url = await bench.place.seeded()
-      const use = await bench.place.use(url)
-      const dumps = []
-      for (let round = 0; round < 8; round += 1) {
-        dumps.push(await bench.dump(url))
-        await delay(20)
-      }
-      assert.deepEqual(await use.stop(), [])
-      for (const dump of dumps) {
-        const copy = await bench.place.absent()
-        await bench.restore(dump, copy)
-        assert.deepEqual(await bench.place.problems(copy), [])
-        assert.deepEqual(await bench.place.rowCounts(copy), dump.summary.rowCounts)
-      }
-    }))
+  it(
+    'shows one moment while other processes write',
+    () =>
+      suite.onBench(async (bench) => {
+        const url = await bench.place.seeded()
+        const use = await bench.place.use(url)
+        const dumps = []
+        for (let round = 0; round < 8; round += 1) {
+          dumps.push(await bench.dump(url))
+          await delay(20)
+        }
+        assert.deepEqual(await use.stop(), [])
+        for (const dump of dumps) {
+          const copy = await bench.place.absent()
+          await bench.restore(dump, copy)
+          assert.deepEqual(await bench.place.problems(copy), [])
+          assert.deepEqual(await bench.place.rowCounts(copy), dump.summary.rowCounts)
+        }
+      }),
+    MANY_RESTORES_MS,
+  )
 
   it('ends every process it started when it is closed', () =>
     suite.onOwnFactory(async (bench) => {
