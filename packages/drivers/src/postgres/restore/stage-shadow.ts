@@ -1,4 +1,5 @@
 import type { DumpDescription } from '@holdfast/core'
+import { escapeIdentifier } from 'pg'
 import type { Contents } from '../contents/contents-file.ts'
 import type { Session } from '../session.ts'
 import { applySettings, settingsIn } from './apply-settings.ts'
@@ -8,6 +9,9 @@ import { loadWatched } from './load-watched.ts'
 import { open } from './maintenance.ts'
 import { makeOwnDatabase } from './own-database.ts'
 import { analyzeAndVerify, expectedRows } from './verify-rows.ts'
+
+/** The first version in which members may be kept from taking on a role. */
+const KNOWS_SET = 160_000
 
 /** A dump that is to become a database beside the destination. */
 export interface ShadowRequest extends WatchedLoad {
@@ -28,6 +32,7 @@ export async function stageShadow(request: ShadowRequest, signal: AbortSignal): 
 
 async function fill(request: ShadowRequest, maintenance: Session, signal: AbortSignal): Promise<void> {
   const { parts, access, name, tools, keepOwners, dump, contents } = request
+  if (keepOwners) await giveTo(contents.database.owner, maintenance, name)
   await loadWatched(request, maintenance, signal)
   await verify(request, expectedRows(dump, contents), signal)
   const script = settingsIn(dump.attachments)
@@ -39,6 +44,17 @@ async function fill(request: ShadowRequest, maintenance: Session, signal: AbortS
     await applySettings(place, { keepOwners, script }, signal)
   }
   await shut(maintenance, name)
+}
+
+/**
+ * Before anything is loaded: the owner of a database may create in its schema `public`, which others may not, and
+ * nobody but a superuser can give a table to somebody who may not create it.
+ */
+async function giveTo(owner: string, maintenance: Session, name: string): Promise<void> {
+  const mayGive = `pg_has_role(oid, 'USAGE') AND pg_has_role(oid, '${maintenance.serverVersion >= KNOWS_SET ? 'SET' : 'MEMBER'}')`
+  const rows = await maintenance.query(`SELECT FROM pg_roles WHERE rolname = $1 AND ${mayGive}`, [owner])
+  if (rows.length === 0) return
+  await maintenance.query(`ALTER DATABASE ${escapeIdentifier(name)} OWNER TO ${escapeIdentifier(owner)}`)
 }
 
 async function verify(
