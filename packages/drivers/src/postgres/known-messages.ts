@@ -128,6 +128,31 @@ const LIMITS: readonly KnownMessage[] = [
     message: 'the disk of the PostgreSQL server is full',
   },
   {
+    pattern: /ERROR: {2}(?:\w{5}: )?out of shared memory/,
+    code: 'TOOL_FAILED',
+    message: 'PostgreSQL has no room for more locks',
+    hint: 'raise max_locks_per_transaction on the server',
+  },
+  {
+    pattern:
+      /(?:ERROR|FATAL): {2}(?:\w{5}: )?(?:out of memory|could not resize shared memory|could not fork)|(?:ERROR|FATAL): {2}[^\n]*(?:Too many open files|Cannot allocate memory)/,
+    code: 'TOOL_FAILED',
+    message: 'the PostgreSQL server ran out of resources',
+    retryable: true,
+  },
+  {
+    pattern:
+      /(?:ERROR|FATAL|PANIC): {2}(?:\w{5}: )?could not (?:write|extend|fsync|create|open|stat) [^\n]*: Input\/output error/,
+    code: 'TOOL_FAILED',
+    message: 'the operating system of the PostgreSQL server reported an error',
+  },
+  {
+    pattern: /cannot execute [A-Z ]{2,40} (?:in a read-only transaction|during recovery)/,
+    code: 'DATABASE_ACCESS_DENIED',
+    message: 'PostgreSQL allows reading only',
+    hint: 'the server may be a standby: name the primary',
+  },
+  {
     pattern:
       /invalid page in block|(?:missing|unexpected) chunk number|could not read block|compressed \w+ data is corrupt/,
     code: 'DATABASE_CORRUPT',

@@ -265,7 +265,9 @@ Command was: ALTER TABLE ONLY public.t
     ADD CONSTRAINT t_pkey PRIMARY KEY (id);
 `
     const failure = failed(printed)
-    expect(failure.message).toBe('pg_dump: exited with 1 (at CONSTRAINT t t_pkey postgres)')
+    expect(failure.message).toBe(
+      'pg_dump: rows violate the unique index "t_pkey" (at CONSTRAINT t t_pkey postgres)',
+    )
     expect(allOf(failure)).not.toContain(SECRET)
     expect(allOf(failure)).toContain('could not create unique index "t_pkey"')
   })

@@ -44,6 +44,17 @@ const OF_TOOLS: readonly KnownMessage[] = [
     message: 'another session waits for or holds a lock on $1',
     hint: 'find it in pg_locks',
   },
+  {
+    // what was true of rows in the source and is not where a function finds other things
+    pattern: /ERROR: {2}[^\n]*violates (check|foreign key|unique|exclusion) constraint ("[^"\n]{1,63}")/,
+    code: 'TOOL_FAILED',
+    message: 'rows violate the $1 constraint $2',
+  },
+  {
+    pattern: /ERROR: {2}(?:\w{5}: )?could not create (unique) index ("[^"\n]{1,63}")/,
+    code: 'TOOL_FAILED',
+    message: 'rows violate the $1 index $2',
+  },
 ]
 
 /** A tool's own disk; asked after what the server says of its own. */

@@ -49,8 +49,8 @@ export async function drillDump(
   const archive = await openArchive(tools, dump, path, signal)
   const progress = new StageProgress(dump.sizeBytes, request.onProgress)
   progress.received(dump.sizeBytes)
-  const { keepOwners, leaveOut } = outset
-  const load: WatchedLoad = { ...scratch, archive, keepOwners, leaveOut, tools, progress }
+  const { isSuperuser, keepOwners, leaveOut } = outset
+  const load: WatchedLoad = { ...scratch, archive, isSuperuser, keepOwners, leaveOut, tools, progress }
   // a drill is over soon: it needs no room of its own
   const traits = { ...contents.database, tablespace: 'pg_default' }
   const fill = async (maintenance: Session, watched: AbortSignal) => {

@@ -20,6 +20,7 @@ import type { Session } from '../session.ts'
 
 /** How a dump is loaded for a drill on a server that may know nothing of its source. */
 export interface DrillPlan {
+  readonly isSuperuser: boolean
   readonly keepOwners: boolean
   readonly leaveOut: LeaveOut
   /** What the drill does not prove, in words. */
@@ -60,6 +61,7 @@ export async function planDrill(
   const hasRoles = roles.problems.length === 0
   const keepOwners = isScript || (user.isSuperuser && hasRoles)
   return {
+    isSuperuser: user.isSuperuser,
     keepOwners,
     leaveOut: leaveOutFor(user, hasRoles),
     notes: [...(keepOwners ? [] : [withoutOwners(roles)]), ...extensions.warnings],

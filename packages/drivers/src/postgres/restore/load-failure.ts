@@ -34,7 +34,9 @@ export async function failureOfLoad(
       cause: told.cause,
     })
   }
-  return new AppError('VERIFICATION_FAILED', `not restorable: ${message}`, {
+  // a reason that is not known could quote rows
+  const reason = message.replace(/exited with \d+/, 'PostgreSQL refused it and says why in its log')
+  return new AppError('VERIFICATION_FAILED', `not restorable: ${reason}`, {
     hint: 'the bytes are those of the backup: the source held something that PostgreSQL can dump and not load',
     cause: told.cause,
   })

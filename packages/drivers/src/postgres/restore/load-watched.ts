@@ -11,6 +11,7 @@ import type { StageProgress } from './stage-progress.ts'
 export interface WatchedLoad extends OwnDatabase {
   readonly archive: Archive
   readonly keepOwners: boolean
+  readonly isSuperuser?: boolean
   readonly leaveOut?: LeaveOut
   readonly tools: ClientTools
   readonly progress: StageProgress

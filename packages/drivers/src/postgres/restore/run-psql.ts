@@ -14,6 +14,8 @@ export interface ToolPlace {
   readonly applicationName: string
   readonly tools: ClientTools
   readonly serverVersion: number
+  /** Superusers alone may have messages in the language that we understand, whatever the server speaks. */
+  readonly isSuperuser?: boolean
 }
 
 /** What psql reads. */
@@ -45,13 +47,18 @@ export function psqlArguments({ connection, database, applicationName }: ToolPla
  * dump means. What is not on the disk when a statement ends comes there before the swap: a commit that waits for the
  * disk waits for all that was written before it.
  */
-export function loadEnvironment({ connection, serverVersion }: ToolPlace): Readonly<Record<string, string>> {
+export function loadEnvironment({
+  connection,
+  serverVersion,
+  isSuperuser = false,
+}: ToolPlace): Readonly<Record<string, string>> {
   const environment = toolEnvironment(connection)
   const settings = [
     'default_transaction_read_only=off',
     'synchronous_commit=off',
     ...(serverVersion >= 140_000 ? ['idle_session_timeout=0'] : []),
     ...(serverVersion >= 170_000 ? ['transaction_timeout=0'] : []),
+    ...(isSuperuser ? ['lc_messages=C'] : []),
   ]
   const options = [environment.PGOPTIONS ?? '', ...settings.map((setting) => `-c ${setting}`)]
   return { ...environment, PGOPTIONS: options.join(' ') }
