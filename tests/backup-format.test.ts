@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createManifestSigner } from '@holdfast/catalog'
-import { ManifestSchema, signManifest } from '@holdfast/core'
+import { ARTIFACT_ROLES, ManifestSchema, signManifest } from '@holdfast/core'
+import { supportedEngines } from '@holdfast/drivers'
 import type { TemporaryDirectory } from '@holdfast/testing'
 import { makeTemporaryDirectory } from '@holdfast/testing'
 import { afterEach, beforeEach, describe, it } from 'vitest'
@@ -35,6 +36,20 @@ describe('docs/backup-format.md', () => {
     const other = await check(manifest, randomBytes(32).toString('base64'))
     assert.equal(other.status, 1)
     assert.match(other.output, /WRONG/)
+  })
+
+  it('names every format of every engine, with its extension', () => {
+    const rows = [...document.matchAll(/^\| `([a-z]+)` \| `([a-z]+)` \| `([a-z.]+)` \|/gm)]
+    const supported = supportedEngines().flatMap(({ engine, formats }) =>
+      formats.map(({ name, extension }) => [engine, name, extension]),
+    )
+    assert.deepEqual(rows.map((row) => row.slice(1)).sort(), supported.sort())
+  })
+
+  it('names every artifact', () => {
+    const folder = document.slice(document.indexOf('## Files'), document.indexOf('- A target'))
+    const named = [...folder.matchAll(/\/([a-z]+)-<fence>/g)].map(([, role]) => role)
+    assert.deepEqual(named, [...ARTIFACT_ROLES])
   })
 
   it('names every field of the manifest', () => {

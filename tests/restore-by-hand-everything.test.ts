@@ -2,6 +2,7 @@ import { createWriteStream, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Attachment, UnsignedManifest } from '@holdfast/core'
 import { restoreNotes } from '@holdfast/core'
+import { createDriverRegistry } from '@holdfast/drivers'
 import type { PostgresServer, TemporaryDirectory } from '@holdfast/testing'
 import {
   fingerprintDifferences,
@@ -15,13 +16,12 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { follow, storeByHand } from '../packages/core/fixtures/by-hand.ts'
 import { makeManifest } from '../packages/core/fixtures/manifest.ts'
-import { postgresDriverFactory } from '../packages/drivers/src/postgres/postgres-factory.ts'
 
 const SOURCE = `every "thing" é`
 const FORMATS = ['custom', 'plain', 'directory', 'tar'] as const
 type Format = (typeof FORMATS)[number]
 
-const postgres = postgresDriverFactory()
+const postgres = createDriverRegistry().byEngine('postgres')
 let directory: TemporaryDirectory
 let here: PostgresServer
 let there: PostgresServer

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Artifact, Compression, UnsignedManifest } from '@holdfast/core'
 import { restoreNotes } from '@holdfast/core'
+import { createDriverRegistry } from '@holdfast/drivers'
 import type { PostgresServer } from '@holdfast/testing'
 import { startPostgres } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { follow, storeByHand } from '../packages/core/fixtures/by-hand.ts'
 import { makeManifest } from '../packages/core/fixtures/manifest.ts'
-import { postgresRestoreSteps } from '../packages/drivers/src/postgres/restore-steps.ts'
 
+const { restoreSteps } = createDriverRegistry().byEngine('postgres')
 const SOURCE = `it's "a" \\ source = x`
 const DESTINATION = `-a 'new' "database" \\ $(touch pwned) é`
 const REPLACED = `dbname='postgres' "x" host=nowhere`
@@ -208,7 +209,7 @@ describe('RESTORE.md of a PostgreSQL dump', () => {
     const part = { command: 'cat data-1.dump', sizeBytes: 1, sha256: 'a'.repeat(64) }
     const attachments = { settings: null, contents: null, globals: null }
     const about = { format: 'custom', serverVersion: '17.2', toolVersion: 'pg_dump 17.2' }
-    const text = postgresRestoreSteps({ ...about, details, data: part, attachments })
+    const text = restoreSteps({ ...about, details, data: part, attachments })
     for (const option of options) expect(text).toContain(option)
   })
 })
@@ -237,7 +238,7 @@ function read(manifest: UnsignedManifest, { on = server, names = {}, ...blocks }
     WORK: join(base, 'work'),
     ...{ DATABASE: DESTINATION, REPLACED, ASIDE, ...names },
   }
-  const notes = restoreNotes(manifest, postgresRestoreSteps)
+  const notes = restoreNotes(manifest, restoreSteps)
   return follow(notes, { folder, tools: base, programs: dirname(on.programs.psql), env, ...blocks })
 }
 
