@@ -61,7 +61,9 @@ describe('registering a target', () => {
       `sqlite://user:${secret}@/data/a.db`,
       `sqlite:///data/a.db?key=${secret}`,
       `sqlite:///data/a.db#${secret}`,
-      `postgres://user:${secret}@db/shop`,
+      `postgres://user:${secret}@db,other/shop`,
+      `postgres://user:${secret}@db/shop?unknown=1`,
+      `postgres://user@db/shop?password=${secret}`,
       `mysql://user:${secret}@db/shop`,
       `ftp://${secret}`,
       `${secret}`,
@@ -72,6 +74,10 @@ describe('registering a target', () => {
       expect(answer.status, url).toBe(422)
       expect(answer.text + JSON.stringify(answer.headers)).not.toContain(secret)
     }
+    const url = `postgres://user:${secret}@db/shop`
+    const accepted = await register({ name: 'canary', url })
+    expect(accepted.body).toMatchObject({ engine: 'postgres', url: 'postgres://user@db:5432/shop' })
+    expect(accepted.text).not.toContain(secret)
     const audit = await api.call('GET', '/v1/audit')
     expect(audit.text).toContain('target.register')
     expect(audit.text).not.toContain(secret)
