@@ -58,6 +58,13 @@ describe('startTool', () => {
     expect(heard.length).toBe(14 + 1_000_000)
   })
 
+  it('ends the processes of a program that was killed itself', async () => {
+    const tool = await shell('sleep 60 & echo $!; kill -KILL $$')
+    const orphan = Number(await output(tool))
+    expect(await failureOf(tool)).toMatchObject({ code: 'TOOL_FAILED' })
+    await waitUntilGone([orphan])
+  })
+
   it('reports a signal that ended it, though there is no exit code', async () => {
     const tool = await shell('kill -KILL $$')
     tool.stdout?.resume()

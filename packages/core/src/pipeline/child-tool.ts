@@ -77,6 +77,7 @@ export async function startTool(request: ToolRequest, signal: AbortSignal): Prom
   const done = requireSuccess(exit, request.program, signal)
   done.catch(() => {})
   signal.addEventListener('abort', kill, { once: true })
+  child.once('exit', (code) => code !== 0 && endOrphans(child))
   child.once('close', () => signal.removeEventListener('abort', kill))
   return { stdin: child.stdin, stdout: child.stdout, exit, done, kill }
 }
@@ -153,6 +154,16 @@ function killGroup(child: ChildProcess): void {
   child.once('close', () => clearTimeout(timer))
   // unread output would keep 'close' from ever coming
   for (const stream of [child.stdin, child.stdout]) stream?.destroy()
+}
+
+/** Processes of a program that failed would work on for nobody, and keep its output open. */
+function endOrphans({ pid }: ChildProcess): void {
+  try {
+    // its number is no other's as long as one of its group is left
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // it had none
+  }
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
