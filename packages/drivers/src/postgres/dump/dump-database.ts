@@ -211,6 +211,9 @@ class DatabaseDump {
         return this.#dumpAndCount(dump, pinned, both)
       })
       return { tools, pinned, source, digest, counted }
+    } catch (error) {
+      // what was ended because of it fails in ways of its own
+      throw signal.aborted ? cancellation(signal) : error
     } finally {
       await dump.stop()
     }

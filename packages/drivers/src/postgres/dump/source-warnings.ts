@@ -28,9 +28,12 @@ const TEXTS: Readonly<Record<string, string>> = {
   foreign: 'foreign tables, of which only the definition is in a dump',
   index: 'invalid indexes, which are not in a dump',
   mapping: 'user mappings of foreign servers, whose passwords are readable in a dump',
+  mappingUnread:
+    'user mappings of foreign servers, of which a dump by this user has no options: it may not read them',
   prepared: 'prepared transactions, which are in no dump until they are committed',
   subscription:
     'subscriptions, whose passwords are readable in a dump, and which a restored copy does not resume',
+  subscriptionUnread: 'subscriptions, which no dump by this user has: only a superuser may read them',
   unlogged: 'unlogged tables, whose rows a dump keeps but a crash of the server does not',
   view: 'materialised views without rows, which a restore leaves without rows',
 }
@@ -38,6 +41,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 const IS_OURS = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                     AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')`
+const IS_SUPERUSER = '(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)'
 const RELATION = `format('%s.%s', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace`
 
 const FINDINGS = `
@@ -51,9 +55,11 @@ const FINDINGS = `
   SELECT 'index', ${RELATION}
   WHERE c.relkind = 'i' AND EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = c.oid AND NOT i.indisvalid) AND ${IS_OURS}
   UNION ALL
-  SELECT 'mapping', format('%s of %s', m.usename, m.srvname) FROM pg_user_mappings m
+  SELECT CASE WHEN m.umoptions IS NULL AND NOT ${IS_SUPERUSER} THEN 'mappingUnread' ELSE 'mapping' END,
+         format('%s of %s', m.usename, m.srvname) FROM pg_user_mappings m
   UNION ALL
-  SELECT 'subscription', s.subname::text FROM pg_subscription s
+  SELECT CASE WHEN ${IS_SUPERUSER} THEN 'subscription' ELSE 'subscriptionUnread' END, s.subname::text
+  FROM pg_subscription s
   WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   UNION ALL
   SELECT 'prepared', format('of %s', p.owner) FROM pg_prepared_xacts p WHERE p.database = current_database()
