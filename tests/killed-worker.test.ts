@@ -5,12 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { integrityOf, makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
-import { MOMENTS_OF_A_BACKUP, MOMENTS_OF_A_RESTORE } from './support/dying-worker.ts'
+import { MOMENTS } from './support/mortal-parts.ts'
 import type { ServiceProcess, System } from './support/system.ts'
 import { carryOut, finished, sqliteUrl, startSystem } from './support/system.ts'
 
 const DYING = fileURLToPath(new URL('./support/dying-worker.ts', import.meta.url))
 const LEASE_MS = 1000
+const IN_THE_SWAP = ['swap-confirmed.1ms', 'swap-confirmed.5ms', 'swap-confirmed.20ms'] as const
+const MOMENTS_OF_A_RESTORE = [...MOMENTS.restore, ...IN_THE_SWAP]
 
 describe('a worker killed', () => {
   let system: System
@@ -43,7 +45,7 @@ describe('a worker killed', () => {
     survivor = system.startWorker()
   }
 
-  for (const moment of MOMENTS_OF_A_BACKUP) {
+  for (const moment of MOMENTS.backup) {
     it(`at '${moment}' of a backup leaves one good backup and nothing else`, async () => {
       const name = `backup-${moment}`
       const file = join(system.directory, `${name}.db`)
