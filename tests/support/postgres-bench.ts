@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PostgresRow, PostgresServer } from '@holdfast/testing'
+import type { System } from './system.ts'
+
+const SETTLED_WITHIN_MS = 10_000
+const SEEN_WITHIN_MS = 30_000
+
+/** Registers a target and requires that it is accepted. */
+export async function addTarget(
+  system: System,
+  name: string,
+  url: string,
+  options: object = {},
+): Promise<void> {
+  const { status, body } = await system.call('POST', '/v1/targets', { name, url, options })
+  if (status !== 201) throw new Error(`target ${name} not added: ${status} ${JSON.stringify(body)}`)
+}
+
+/** Asks for work, which must be accepted. Returns the id of its operation. */
+export async function ask(system: System, path: string, body?: object): Promise<string> {
+  const { status, body: accepted } = await system.call('POST', path, body)
+  if (status !== 202) throw new Error(`${path} not accepted: ${status} ${JSON.stringify(accepted)}`)
+  return accepted.id
+}
+
+/** Waits until an operation is finished and returns it. Asks seldom: there may be many. */
+export async function outcomeOf(system: System, operationId: string, timeoutMs = 60_000) {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
+    const { body } = await system.call('GET', `/v1/operations/${operationId}?wait=10`)
+    if (['completed', 'failed', 'cancelled'].includes(body.state)) return body
+    if (performance.now() > deadline)
+      throw new Error(`operation still ${body.state} (${body.phase}): ${system.output().slice(-4000)}`)
+  }
+}
+
+/** Runs one operation to its end and returns it. */
+export async function carryOut(system: System, path: string, body?: object) {
+  return outcomeOf(system, await ask(system, path, body))
+}
+
+/** What Holdfast has made on a server, by name. */
+export async function ourDatabases(server: PostgresServer): Promise<readonly string[]> {
+  const rows = await server.sql(
+    'postgres',
+    "SELECT datname FROM pg_database WHERE datname LIKE 'holdfast\\_%' ORDER BY 1",
+  )
+  return rows.map(({ datname }) => String(datname))
+}
+
+/** What sessions of Holdfast do on a server at this moment. */
+export async function ourSessions(server: PostgresServer): Promise<readonly PostgresRow[]> {
+  return server.sql(
+    'postgres',
+    `SELECT pid, datname, application_name, state, left(query, 200) AS query FROM pg_stat_activity
+     WHERE application_name LIKE 'holdfast%' ORDER BY pid`,
+  )
+}
+
+/** Waits until no session of Holdfast is left; returns those that are still there when the time is up. */
+export async function sessionsLeft(
+  server: PostgresServer,
+  withinMs = SETTLED_WITHIN_MS,
+): Promise<readonly PostgresRow[]> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const left = await ourSessions(server)
+    if (left.length === 0 || performance.now() > deadline) return left
+    await sleep(50)
+  }
+}
+
+/** Waits until a session of Holdfast works on something that fits. */
+export async function untilBusy(server: PostgresServer, query: RegExp, database = /./): Promise<void> {
+  const deadline = performance.now() + SEEN_WITHIN_MS
+  for (;;) {
+    const sessions = await ourSessions(server)
+    const found = sessions.some(
+      (session) =>
+        session.state === 'active' &&
+        query.test(String(session.query)) &&
+        database.test(String(session.datname)),
+    )
+    if (found) return
+    if (performance.now() > deadline)
+      throw new Error(`nothing like ${query} was seen: ${JSON.stringify(sessions)}`)
+    await sleep(10)
+  }
+}
+
+/** Waits until an operation has reached a phase, and in it so many bytes. */
+export async function untilPhase(
+  system: System,
+  operationId: string,
+  phase: string,
+  bytes = 0,
+): Promise<void> {
+  const deadline = performance.now() + SEEN_WITHIN_MS
+  for (;;) {
+    const { body } = await system.call('GET', `/v1/operations/${operationId}`)
+    if (body.phase === phase && body.progress.bytes >= bytes) return
+    const isOver = ['completed', 'failed', 'cancelled'].includes(body.state)
+    if (isOver || performance.now() > deadline)
+      throw new Error(`${phase} was not seen: ${JSON.stringify(body)}\n${system.output().slice(-4000)}`)
+    await sleep(10)
+  }
+}
