@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { DumpDescription, StageRequest, SwapResult } from '@holdfast/core'
 import type { PostgresServer, TemporaryDirectory } from '@holdfast/testing'
@@ -85,6 +86,26 @@ export class RestoreBench {
     const url = await this.server.createDatabase(name)
     await this.server.sql(databaseOf(url), seedScript(seed))
     return url
+  }
+
+  /** One that takes seconds to load: every row of a table is looked at for a while. */
+  async slow(): Promise<string> {
+    const url = await this.seeded(0)
+    await this.server.sql(databaseOf(url), SLOW)
+    return url
+  }
+
+  /** Waits until a restore loads data into its database. */
+  async untilLoading(): Promise<void> {
+    for (let left = 1000; left > 0; left -= 1) {
+      const [row] = await this.server.sql(
+        'postgres',
+        `SELECT FROM pg_stat_activity WHERE datname LIKE 'holdfast\\_new%' AND query LIKE 'COPY%' AND state = 'active'`,
+      )
+      if (row !== undefined) return
+      await delay(10)
+    }
+    throw new Error('no restore has begun to load data')
   }
 
   async dump(url: string, format: DumpFormatName = 'custom', change: DumpChange = {}): Promise<DumpFile> {
@@ -201,6 +222,12 @@ export function databaseOf(url: string): string {
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
+
+const SLOW = `
+  CREATE FUNCTION look(int) RETURNS bool LANGUAGE sql AS 'SELECT true';
+  CREATE TABLE slow (id int CHECK (public.look(id)));
+  INSERT INTO slow SELECT generate_series(1, 400);
+  CREATE OR REPLACE FUNCTION look(int) RETURNS bool LANGUAGE sql AS 'SELECT pg_sleep(0.01) IS NOT NULL';`
 
 const DIGEST = `
   SELECT relname, (xpath('/table/row/x/text()', query_to_xml(
