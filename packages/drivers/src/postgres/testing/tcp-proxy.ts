@@ -9,8 +9,8 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-/** Starts one in front of a port. */
-export async function startProxy(target: number): Promise<TcpProxy> {
+/** Starts one in front of a port, on a free one unless it is told. */
+export async function startProxy(target: number, port = 0): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let stalled = false
   const keep = (socket: Socket) => {
@@ -29,7 +29,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     behind.on('close', () => client.destroy())
   })
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
+    server.listen(port, '127.0.0.1', resolve)
   })
   return {
     port: portOf(server),
