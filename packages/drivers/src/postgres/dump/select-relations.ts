@@ -41,10 +41,11 @@ export function selectRelations(
   const choice = new Choice(include, exclude, relations)
   const dumped = new Set(relations.filter((relation) => choice.takes(relation)).map(({ oid }) => oid))
   const inhabited = new Set(relations.filter(({ oid }) => dumped.has(oid)).map(({ schema }) => schema))
-  const isKept = ({ name, hostsExtension }: Schema) =>
-    hostsExtension || inhabited.has(name) || choice.takesSchema(name)
-  const kept = new Set(schemas.filter(isKept).map(({ name }) => name))
-  if (kept.size === 0) {
+  const isTaken = ({ name }: Schema) => inhabited.has(name) || choice.takesSchema(name)
+  const kept = new Set(
+    schemas.filter((schema) => schema.hostsExtension || isTaken(schema)).map(({ name }) => name),
+  )
+  if (!schemas.some(isTaken)) {
     throw new AppError('INVALID_REQUEST', 'the filter leaves nothing of the database', {
       hint: "change 'include' and 'exclude'",
     })
