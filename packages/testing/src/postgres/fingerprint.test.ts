@@ -58,6 +58,17 @@ describe('the fingerprint of a database', () => {
   )
 
   // the half of the fingerprint that can know is enough, and takes half the time
+  it('knows a subscription', async () => {
+    const url = await server.createDatabase('subscribed', 'TEMPLATE template0')
+    await seedEverything(url, { subscription: true })
+    const copy = await server.createDatabase('subscribed too', 'TEMPLATE template0')
+    await dumpAndRestore('--format=custom', server, 'subscribed', server, 'subscribed too')
+    await seedDatabaseProperties(copy)
+    const before = await postgresFingerprintOf(url)
+    expect(before.join('\n')).toContain('pg_subscription')
+    expect(fingerprintDifferences(before, await postgresFingerprintOf(copy))).toEqual([])
+  })
+
   it.each(['LATIN1', 'SQL_ASCII'])('knows every byte of text in %s', async (encoding) => {
     const name = `encoded in ${encoding}`
     const options = `TEMPLATE template0 LOCALE 'C' ENCODING '${encoding}'`

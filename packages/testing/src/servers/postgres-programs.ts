@@ -9,7 +9,12 @@ export type PostgresPrograms = Readonly<Record<(typeof NAMES)[number], string>>
 /** Finds all of them in one directory: on PATH, or where distributions keep them beside it, newest first. */
 export async function findPostgresPrograms(): Promise<PostgresPrograms> {
   const onPath = (process.env.PATH ?? '').split(delimiter).filter((directory) => directory !== '')
-  for (const directory of [...onPath, ...(await usualDirectories())]) {
+  return await findProgramsIn([...onPath, ...(await usualDirectories())])
+}
+
+/** The first of these directories that has all. Rejects, saying what to install, if none has. */
+export async function findProgramsIn(directories: readonly string[]): Promise<PostgresPrograms> {
+  for (const directory of directories) {
     const programs = NAMES.map((name) => join(directory, name))
     if (!(await Promise.all(programs.map(isProgram))).every(Boolean)) continue
     const [initdb = '', postgres = '', psql = '', pg_dump = '', pg_restore = ''] = programs

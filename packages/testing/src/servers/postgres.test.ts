@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, it } from 'vitest'
@@ -9,6 +10,7 @@ import { waitUntilGone } from '../processes.ts'
 import { makeTemporaryDirectory } from '../temporary-directory.ts'
 import type { PostgresServer } from './postgres.ts'
 import { startPostgres } from './postgres.ts'
+import { findPostgresPrograms, findProgramsIn } from './postgres-programs.ts'
 
 describe('a private PostgreSQL', () => {
   let server: PostgresServer
@@ -136,5 +138,20 @@ describe('a private PostgreSQL that is frozen', () => {
       else process.env.TMPDIR = TMPDIR
       await directory.remove()
     }
+  })
+})
+
+describe('the programs of PostgreSQL', () => {
+  it('are named with the command that installs them where they are missing', async () => {
+    const { postgres } = await findPostgresPrograms()
+    assert.deepEqual(Object.keys(await findProgramsIn(['/nowhere', dirname(postgres)])), [
+      'initdb',
+      'postgres',
+      'psql',
+      'pg_dump',
+      'pg_restore',
+    ])
+    const missing = findProgramsIn(['/nowhere', import.meta.dirname])
+    await assert.rejects(missing, /initdb.*pg_restore.*npm run setup -- --tests.*apt-get install postgresql/)
   })
 })
