@@ -75,14 +75,16 @@ function leaveOutFor({ isSuperuser }: UserRights, hasRoles: boolean): LeaveOut {
     kinds: [
       'replication',
       ...(isSuperuser ? [] : (['eventTriggers'] as const)),
-      ...(hasRoles ? [] : (['ofRoles'] as const)),
+      // it could hide rows from whoever compares them
+      ...(isSuperuser && hasRoles ? [] : (['rowSecurity'] as const)),
+      ...(hasRoles ? [] : (['userMappings'] as const)),
     ],
   }
 }
 
 function withoutOwners({ problems }: Findings): string {
   const why = problems.length === 0 ? 'which only a superuser can give' : problems.join('; ')
-  return `owners and privileges were left out: ${why}`
+  return `owners, privileges and row security were left out: ${why}`
 }
 
 function findRoom({ name, canCreateDatabases, isReadOnly }: UserRights): Findings {

@@ -5,14 +5,20 @@ import { linesOf } from './lines.ts'
 const KINDS = {
   /** With all that is said about them. They would fire while what comes after them is loaded. */
   eventTriggers: /^(?:EVENT TRIGGER|(?:COMMENT|SECURITY LABEL) - EVENT TRIGGER) /,
-  /** These name roles in their very definition. */
-  ofRoles: /^(?:POLICY|USER MAPPING|COMMENT .*POLICY) /,
+  /** Policies name roles in their very definition, and hide rows even from owners. */
+  rowSecurity: /^(?:POLICY|ROW SECURITY|COMMENT .*POLICY) /,
+  userMappings: /^USER MAPPING /,
   /** With all that is said about them. */
   replication: /^(?:PUBLICATION|SUBSCRIPTION|(?:COMMENT|SECURITY LABEL) - (?:PUBLICATION|SUBSCRIPTION)) /,
 } as const
 export type EntryKind = keyof typeof KINDS
 
-const ENTRY_KINDS = ['eventTriggers', 'ofRoles', 'replication'] as const satisfies readonly EntryKind[]
+const ENTRY_KINDS = [
+  'eventTriggers',
+  'rowSecurity',
+  'userMappings',
+  'replication',
+] as const satisfies readonly EntryKind[]
 
 /** What an archive holds, by the numbers of its entries. */
 export interface TableOfContents {
@@ -25,7 +31,8 @@ export async function readTableOfContents(listing: Readable): Promise<TableOfCon
   const all: number[] = []
   const special = {
     eventTriggers: new Set<number>(),
-    ofRoles: new Set<number>(),
+    rowSecurity: new Set<number>(),
+    userMappings: new Set<number>(),
     replication: new Set<number>(),
   }
   for await (const line of linesOf(listing)) {

@@ -50,18 +50,22 @@ export class DrillBench {
   }
 
   check(taken: Taken, change: CheckChange = {}): Promise<CheckReport> {
-    const { patience, signal = never, dump, contents, ...asked } = change
+    const { patience, signal = never, onProgress = () => {}, ...asked } = change
     const { connection: _, ...parts } = this.dumps.parts(this.server.url, patience)
-    const request: CheckRequest = {
+    return checkDump(parts, { ...this.request(taken, asked), onProgress }, signal)
+  }
+
+  /** What a worker asks of the driver. */
+  request(taken: Taken, change: CheckChange = {}): Omit<CheckRequest, 'onProgress'> {
+    const { dump, contents, ...asked } = change
+    return {
       operationId: this.dumps.newOperationId(),
       file: taken.file,
       depth: 'full',
       scratchUrl: this.server.url,
-      onProgress: () => {},
       ...asked,
       dump: { ...describe(taken, contents), ...dump },
     }
-    return checkDump(parts, request, signal)
   }
 
   /** The same for a dump that was changed in its file since: the size is what it has now. */
