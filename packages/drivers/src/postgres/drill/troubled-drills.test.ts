@@ -152,9 +152,9 @@ describe('a drill in its load', () => {
 
 async function sweep(
   isOver: (id: string) => Promise<boolean> = async () => true,
+  url = server.url,
 ): Promise<readonly string[]> {
-  const restore = new PostgresRestore(bench.dumps.parts(server.url))
-  return restore.removeLeftovers(isOver, never)
+  return new PostgresRestore(bench.dumps.parts(url)).removeLeftovers(isOver, never)
 }
 
 describe('a drill whose process was killed', () => {
@@ -206,6 +206,16 @@ describe('a scratch database that cannot be dropped', () => {
     assert.ok(report.valid, report.message)
     const told = `scratch database ${name} could not be dropped and is left to the sweep`
     assert.ok(report.message.includes(told), report.message)
+    const other = ownName('drill', bench.dumps.newOperationId())
+    await server.createDatabase(other)
+    const removed = await sweep()
+    assert.deepEqual(
+      removed.map((place) => place.split('/').at(-1)),
+      [other],
+    )
+    await rejectsWith('DATABASE_LOCKED', sweep())
+    const poor = await server.createRole()
+    assert.deepEqual(await sweep(undefined, server.urlOf('postgres', poor)), [])
     await server.sql(name, `ROLLBACK PREPARED 'holds'`)
     assert.equal((await sweep()).length, 1)
     assert.deepEqual(await bench.own(), [])
