@@ -53,7 +53,10 @@ export async function prepareSession(
   return facts
 }
 
-/** The search path first: what a role has in its own could otherwise stand for the functions that follow. */
+/**
+ * The search path first: what a role has in its own could otherwise stand for the functions that follow. A database
+ * without an encoding would refuse to tell names that are not UTF-8; like this they come with U+FFFD in them.
+ */
 function statements(settings: Readonly<Record<string, string>>): string {
   return `
     SELECT pg_catalog.set_config('search_path', '', false);
@@ -67,7 +70,7 @@ function statements(settings: Readonly<Record<string, string>>): string {
            (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS started,
            current_setting('server_version_num') AS version,
            encode(namesend(current_database()), 'hex') AS database;
-    SELECT set_config('client_encoding', 'UTF8', false)`
+    SELECT set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)`
 }
 
 function factsIn(results: unknown): Backend & { readonly database: string } {

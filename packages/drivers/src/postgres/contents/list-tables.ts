@@ -33,8 +33,8 @@ export async function listTables(
   relations: readonly Relation[],
   { isDumped, hasRows }: DumpedParts = WHOLE,
 ): Promise<readonly CountedTable[]> {
-  const isNamed = (relation: Relation) => isReadable(relation) && isDumped(relation)
-  const tree = new PartitionTree(relations, { isDumped: isNamed, hasRows })
+  const isCounted = (relation: Relation) => isReadable(relation) && isDumped(relation)
+  const tree = new PartitionTree(relations, { isDumped: isCounted, hasRows })
   const roots = tree.roots()
   const columns = await columnsOf(session, roots)
   return roots.map((root) => {
@@ -66,6 +66,9 @@ const COLUMNS = `
   WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
   ORDER BY a.attrelid, a.attname COLLATE "C"`
 
+/** A column whose name cannot be said is in no digest, here and in a restored copy. */
+const isNamed = ({ name }: { readonly name: string }) => !name.includes('\uFFFD')
+
 async function columnsOf(
   session: Session,
   tables: readonly Relation[],
@@ -73,5 +76,5 @@ async function columnsOf(
   const rows = await session.query<{ table: number; name: string; type: string }>(COLUMNS, [
     tables.map(({ oid }) => oid),
   ])
-  return Map.groupBy(rows, ({ table }) => table)
+  return Map.groupBy(rows.filter(isNamed), ({ table }) => table)
 }

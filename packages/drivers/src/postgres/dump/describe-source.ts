@@ -11,7 +11,7 @@ import { describeLeftOut, leftOutOf } from './left-out.ts'
 import type { NeededObjects } from './needed-objects.ts'
 import { neededObjects } from './needed-objects.ts'
 import type { PinnedMoment } from './pin-moment.ts'
-import { settingsScript } from './settings-script.ts'
+import { ILLEGIBLE, settingsScript } from './settings-script.ts'
 
 type Sequences = ReadonlyMap<string, SequenceRange['before']>
 
@@ -38,14 +38,20 @@ export async function describeSource(session: Session, pinned: PinnedMoment): Pr
     selection,
     unlogged.map(({ schema, name }) => tableKey(schema, name)),
   )
+  const settings = await settingsScript(session, facts)
   return {
     facts,
     needed: await neededObjects(session, selection),
-    settings: await settingsScript(session, facts),
+    settings,
     sequences: await readSequences(session, relations.filter(selection.isDumped)),
     leftOut,
-    warnings: warningsOf(pinned, leftOut),
+    warnings: [...warningsOf(pinned, leftOut), ...illegible(settings)],
   }
+}
+
+function illegible({ content }: Attachment): readonly string[] {
+  if (!content.includes(ILLEGIBLE)) return []
+  return ['the comment or a setting of the database is in no known encoding, and is left out of its settings']
 }
 
 function warningsOf({ relations, selection }: PinnedMoment, leftOut: Contents['leftOut']): readonly string[] {

@@ -33,7 +33,14 @@ export async function settingsScript(session: Session, facts: DatabaseFacts): Pr
     '\\endif',
     'COMMIT;',
   ]
-  return { role: 'settings', format: 'sql', content: `${lines.join('\n')}\n` }
+  return { role: 'settings', format: 'sql', content: `${lines.map(legible).join('\n')}\n` }
+}
+
+/** What stands for something that could not be said in UTF-8. */
+export const ILLEGIBLE = '-- left out: a name or a text in no known encoding'
+
+function legible(line: string): string {
+  return line.includes('\uFFFD') ? ILLEGIBLE : line
 }
 
 async function commentsAndLabels(session: Session, { oid }: DatabaseFacts): Promise<readonly string[]> {
