@@ -3,6 +3,7 @@ import type { DumpDescription } from '@holdfast/core'
 import { AppError, startTool } from '@holdfast/core'
 import { checkOutside } from '../check/check-outside.ts'
 import type { ClientTools } from '../client-tools.ts'
+import { linesOf } from './lines.ts'
 import { failureOfLoad } from './load-failure.ts'
 import type { TableOfContents } from './table-of-contents.ts'
 import { readTableOfContents } from './table-of-contents.ts'
@@ -41,6 +42,28 @@ export async function openArchive(
   if (format !== 'directory') await requireSound(dump, path, signal)
   const toc = format === 'plain' ? null : await listEntries(tools, path, signal)
   return { format, path, toc }
+}
+
+/** What an archive lists under a number: kind, schema, name and owner. Null if it cannot be told. */
+export async function findEntry(
+  { pgRestore }: Pick<ClientTools, 'pgRestore'>,
+  path: string,
+  number: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const request = { program: pgRestore, args: ['--list', path], stdin: 'ignore', stdout: 'pipe' } as const
+  const tool = await startTool(request, signal)
+  try {
+    for await (const line of linesOf(tool.stdout ?? Readable.from([]))) {
+      if (line.startsWith(`${number}; `)) return line
+    }
+    return null
+  } catch {
+    return null
+  } finally {
+    tool.kill()
+    await tool.exit.catch(() => {})
+  }
 }
 
 async function requireSound(dump: DumpDescription, file: string, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import { CHUNK_BYTES, startTool } from '@holdfast/core'
 import type { ClientTools } from '../client-tools.ts'
 import { conninfoOf } from '../conninfo.ts'
 import type { Archive } from './archive.ts'
+import { findEntry } from './archive.ts'
 import { failureOfLoad } from './load-failure.ts'
 import type { ToolPlace } from './run-psql.ts'
 import { loadEnvironment, runPsql } from './run-psql.ts'
@@ -114,6 +115,11 @@ async function pgRestore(
   try {
     await tool.done
   } catch (error) {
+    const listed =
+      log.entryNumber === null || signal.aborted
+        ? null
+        : await findEntry(tools, archive.path, log.entryNumber, signal)
+    if (listed !== null) log.nameEntry(listed)
     throw await failureOfLoad(error, 'pg_restore', log, null)
   }
 }

@@ -52,7 +52,7 @@ function isOfDump({ code }: AppError, exit: ToolExit, { error }: ToolLog): boole
   const state = /\p{Lu}+: {2}([0-9A-Z]{5}): /u.exec(error)?.[1]
   if (state !== undefined) return state !== NOT_ALLOWED && !OF_SERVER.includes(state.slice(0, 2))
   // in another language nobody knows what it says
-  return /ERROR: {2}/.test(error) || /^pg_restore: error: (?!.*\p{Lu}+: {2})/u.test(error)
+  return /ERROR: {2}/.test(error) || /^(?:pg_restore|psql:\S+:\d+): error: (?!.*\p{Lu}+: {2})/u.test(error)
 }
 
 /** The object to which a line of a script belongs. */

@@ -119,6 +119,8 @@ export async function findMissingTablespaces(
   }
 }
 
+const OF_EVERY_SERVER = '$libdir/plpgsql'
+
 /** What only superusers may create, and what is to be there for it. */
 export function findRestricted(
   { superuserOnly, languages, libraries }: Contents,
@@ -127,14 +129,15 @@ export function findRestricted(
   const restricted = [...superuserOnly, ...languages.map((name) => `language ${name}`)]
   const told = `only a superuser can create ${restricted.join(', ')}`
   const mayBe = user.isSuperuser || restricted.length === 0
+  const foreign = libraries.filter((library) => library !== OF_EVERY_SERVER)
   return {
     problems: mayBe || user.isProvidersAdmin ? [] : [told],
     hints: mayBe || user.isProvidersAdmin ? [] : ['restore as a superuser'],
     warnings: [
       ...(!mayBe && user.isProvidersAdmin ? [`${told}: whether the provider allows it will be seen`] : []),
-      ...(libraries.length === 0
+      ...(foreign.length === 0
         ? []
-        : [`functions in C need these libraries on the server: ${libraries.join(', ')}`]),
+        : [`functions in C need these libraries on the server: ${foreign.join(', ')}`]),
     ],
   }
 }

@@ -26,19 +26,28 @@ export async function receiveDump(
   await requireScratchSpace(incoming.directory, incoming.sizeBytes)
   const path = join(incoming.directory, 'dump')
   const counted = new SizeCheck(incoming)
-  const arriving = pipeline(source, counted, { signal })
-  // the other half of the pipeline says it better
-  arriving.catch(() => {})
-  const lying = incoming.format === 'directory' ? unpack(counted, path, signal) : write(counted, path, signal)
-  lying.catch(() => {})
+  const halves = [
+    pipeline(source, counted, { signal }),
+    layDown(incoming.format, counted, path, signal),
+  ] as const
+  const reasons: unknown[] = []
+  for (const half of halves) half.catch((reason: unknown) => reasons.push(reason))
   try {
-    await Promise.race([Promise.all([arriving, lying]), rejectOnAbort(signal)])
+    await Promise.race([Promise.all(halves), rejectOnAbort(signal)])
     return path
   } catch (error) {
     counted.destroy()
-    await lying.catch(() => {})
-    throw signal.aborted ? cancellation(signal) : error
+    // the first half waits for its source, which may be waiting for something else
+    await halves[1].catch(() => {})
+    if (signal.aborted) throw cancellation(signal)
+    // each half of a pipeline that breaks fails, and only one of them knows why
+    throw reasons.find((reason) => reason instanceof AppError) ?? error
   }
+}
+
+async function layDown(format: string, source: Readable, path: string, signal: AbortSignal): Promise<void> {
+  if (format === 'directory') await extractTar(source, path, { signal })
+  else await write(source, path, signal)
 }
 
 async function write(source: Readable, path: string, signal: AbortSignal): Promise<void> {
@@ -50,10 +59,6 @@ async function write(source: Readable, path: string, signal: AbortSignal): Promi
     target.destroy()
     await closed
   }
-}
-
-async function unpack(source: Readable, path: string, signal: AbortSignal): Promise<void> {
-  await extractTar(source, path, { signal })
 }
 
 /** Counts what passes, and fails for more or less than what is expected. */

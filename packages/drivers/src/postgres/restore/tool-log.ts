@@ -28,6 +28,12 @@ export class ToolLog {
     return this.#kept.length === 0 ? null : [this.#entryAtFault, ...this.#kept].join('\n')
   }
 
+  /** Of the entry of an archive that failed. */
+  get entryNumber(): number | null {
+    const number = /entry (\d+);/.exec(this.#entryAtFault)?.[1]
+    return number === undefined ? null : Number(number)
+  }
+
   /** Its first line alone. */
   get error(): string {
     return this.#kept[0] ?? ''
@@ -37,6 +43,11 @@ export class ToolLog {
   get scriptLine(): number | null {
     const line = /^psql:[^\n]*?:(\d+): /.exec(this.error)?.[1]
     return line === undefined ? null : Number(line)
+  }
+
+  /** pg_restore leaves out the schema of what fails; its list of the archive has it. */
+  nameEntry(listed: string): void {
+    this.#entryAtFault = `pg_restore: from TOC entry ${listed}`
   }
 
   #read(line: string): void {
