@@ -126,7 +126,7 @@ export async function checkDump(
     return `${report.message}; nothing was counted exactly in the source to compare with`
   const difference = firstDifference(rowCounts, report.rowCounts ?? {})
   if (difference !== null) throw new AppError('VERIFICATION_FAILED', difference)
-  return `${report.message}; content and rows of ${Object.keys(rowCounts).length} tables are those of the source`
+  return `${report.message}; ${Object.keys(rowCounts).length} tables have as many rows as in the source`
 }
 
 /** The first table whose count differs, in words; null if all are equal. */

@@ -61,15 +61,16 @@ export async function scratchUrlOf(
   const found = await findTarget(deps, target)
   if (found === null) return null
   const place = found.options.drillOn ?? target
-  const { engine: there } = await deps.catalog.targets.get(place)
-  if (there === engine) return targetUrl(deps, place, null)
-  throw new AppError(
-    'INVALID_REQUEST',
-    `target ${place} is ${there} and cannot drill a backup of ${engine}`,
-    {
-      hint: `change 'drillOn' in the options of target ${target}`,
-    },
-  )
+  const there = place === target ? found : await findTarget(deps, place)
+  const hint = `change 'drillOn' in the options of target ${target}`
+  if (there === null) {
+    throw new AppError('TARGET_NOT_FOUND', `target ${place}, which drills backups of ${target}, is gone`, {
+      hint,
+    })
+  }
+  if (there.engine === engine) return targetUrl(deps, place, null)
+  const problem = `target ${place} is ${there.engine} and cannot drill a backup of ${engine}`
+  throw new AppError('INVALID_REQUEST', problem, { hint })
 }
 
 async function findTarget(deps: DriverDeps, name: string): Promise<Target | null> {

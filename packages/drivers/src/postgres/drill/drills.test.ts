@@ -168,7 +168,7 @@ describe('a drill', () => {
       const report = await bench.check(taken)
       assert.ok(report.valid, report.message)
       assert.equal(report.rowCounts, null)
-      assert.match(report.message, /tables not compared/)
+      assert.match(report.message, /tables were not compared/)
     },
   )
 
