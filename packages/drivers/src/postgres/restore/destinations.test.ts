@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { RestoreOptions } from '@holdfast/core'
 import type { PostgresServer } from '@holdfast/testing'
 import { allow, never, rejectsWith, startPostgres } from '@holdfast/testing'
@@ -68,6 +70,33 @@ describe('what a restore finds at its destination', () => {
     const url = await server.createDatabase()
     await server.sql(databaseOf(url), sql)
     assert.ok((await bench.restore(url).inspectDestination(never)).occupied)
+  })
+
+  it.each([
+    ['the file pg_filenode.map', null],
+    ['the file PG_VERSION', null],
+    ['the directory', null],
+    ['permission', 'ALLOW_CONNECTIONS false'],
+    ['a library', "SET session_preload_libraries = 'gone'"],
+  ])('replaces a database that nobody can get into for want of %s', async (lost, setting) => {
+    const dump = await bench.dump(await bench.seeded(1))
+    const url = await bench.seeded(2)
+    const [row] = await server.sql('postgres', 'SELECT oid FROM pg_database WHERE datname = $1', [
+      databaseOf(url),
+    ])
+    await server.sql('postgres', 'CHECKPOINT')
+    if (setting !== null) {
+      await server.sql('postgres', `ALTER DATABASE ${quote(databaseOf(url))} ${setting}`)
+    } else {
+      const file = /^the file (.*)/.exec(lost)?.[1] ?? ''
+      await rm(join(server.directory, 'data/base', String(row?.oid), file), { recursive: true })
+    }
+    assert.ok((await bench.restore(url).inspectDestination(never)).occupied)
+    await ask(dump, url)
+    const { replaced } = await bench.run(dump, url)
+    assert.ok(replaced)
+    assert.match(await bench.digest(url), /items/)
+    await bench.restore(url).removeReplaced(replaced.ticket)
   })
 
   it('takes temporary tables of others for nothing', async () => {

@@ -1,10 +1,11 @@
 import type { DestinationReport } from '@holdfast/core'
-import { hasCode } from '@holdfast/core'
+import { AppError } from '@holdfast/core'
+import { sqlStateOf } from '../failure.ts'
 import { displayPostgresUrl, postgresLockKey } from '../postgres-url.ts'
 import type { Session } from '../session.ts'
 import { clientsOf, preparedTransactions } from './end-clients.ts'
 import type { ServerAccess } from './maintenance.ts'
-import { open, openAnywhere, withSession } from './maintenance.ts'
+import { openAnywhere, openBriefly, withSession } from './maintenance.ts'
 
 /** A database as every other database of its server shows it. */
 export interface DatabaseRow {
@@ -60,11 +61,16 @@ export async function hasUserObjects(session: Session): Promise<boolean> {
 /** The same of a database to which there is no session yet; one that cannot be looked into counts as full. */
 export async function isOccupied(access: ServerAccess, name: string, signal: AbortSignal): Promise<boolean> {
   try {
-    return await withSession(open(access, name, signal), hasUserObjects)
+    return await withSession(openBriefly(access, name, signal), hasUserObjects)
   } catch (error) {
-    if (hasCode(error, 'DATABASE_ACCESS_DENIED') || hasCode(error, 'RESTORE_NOT_POSSIBLE')) return true
+    if (isShut(error)) return true
     throw error
   }
+}
+
+/** The server lets nobody in, and asking again would not help: it may be damaged, which is what restores are for. */
+function isShut(error: unknown): boolean {
+  return error instanceof AppError && !error.retryable && sqlStateOf(error) !== null
 }
 
 /** Looks at the destination from outside and from within. Changes nothing. */
