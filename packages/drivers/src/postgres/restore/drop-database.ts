@@ -3,7 +3,7 @@ import { escapeIdentifier } from 'pg'
 import type { Session } from '../session.ts'
 import { readOwnName } from './database-names.ts'
 import type { ServerAccess } from './maintenance.ts'
-import { open, withSession } from './maintenance.ts'
+import { openBriefly, withSession } from './maintenance.ts'
 
 interface Doomed {
   readonly oid: number
@@ -61,7 +61,7 @@ async function makeDroppable(
   if (isTemplate) await session.query(`ALTER DATABASE ${quoted} IS_TEMPLATE false`)
   if (!hasSubscriptions) return
   if (!allowsConnections) await session.query(`ALTER DATABASE ${quoted} ALLOW_CONNECTIONS true`)
-  await withSession(open(access, name, signal), (inside) => dropSubscriptions(inside, signal))
+  await withSession(openBriefly(access, name, signal), (inside) => dropSubscriptions(inside, signal))
 }
 
 /** A copy knows the slots of its original: they are left alone, only the subscriptions themselves go. */

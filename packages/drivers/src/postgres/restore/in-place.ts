@@ -17,7 +17,7 @@ import { InPlaceFiles } from './in-place-files.ts'
 import { loadInPlace } from './in-place-loading.ts'
 import { findDatabase, hasUserObjects } from './inspect-destination.ts'
 import type { ServerAccess } from './maintenance.ts'
-import { open, openAnywhere, withSession } from './maintenance.ts'
+import { openAnywhere, openBriefly, withSession } from './maintenance.ts'
 import { requirePlace } from './server-identity.ts'
 import type { StagedFile } from './tickets.ts'
 import { countAll, expectedRows } from './verify-rows.ts'
@@ -97,7 +97,9 @@ class InPlaceSwap {
       }
       const status = await this.#statusOfTransaction(session)
       if (status === 'committed') return true
-      return withSession(open(this.#access, database.name, signal), (inside) => this.#isThere(inside, status))
+      return withSession(openBriefly(this.#access, database.name, signal), (inside) =>
+        this.#isThere(inside, status),
+      )
     })
   }
 
@@ -156,7 +158,7 @@ class InPlaceSwap {
   async #toolPlace(signal: AbortSignal) {
     const { connection, destination, applicationName } = this.#access
     const { serverVersion } = await withSession(
-      open(this.#access, destination, signal),
+      openBriefly(this.#access, destination, signal),
       async (session) => session,
     )
     const tools = await this.#parts.toolbox.toolsFor(serverVersion)

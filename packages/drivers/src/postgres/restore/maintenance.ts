@@ -10,7 +10,11 @@ export interface ServerAccess {
   /** The database that is restored: nothing may be connected to it while it changes its name. */
   readonly destination: string
   readonly applicationName: string
+  /** How long the server may take to answer what it must know at once. */
+  readonly answerWithinMs?: number
 }
+
+const ANSWER_WITHIN_MS = 120_000
 
 const WRONG_PASSWORD = '28P01'
 
@@ -44,7 +48,7 @@ export async function openAnywhere(access: ServerAccess, signal: AbortSignal): P
     const session = await tryOpen(access, database, signal)
     if (session !== null) return session
   }
-  const here = await open(access, destination, signal)
+  const here = await openBriefly(access, destination, signal)
   const others = await here
     .query<{ readonly name: string }>(OTHERS, [destination])
     .catch((error: unknown) => here.close().then(() => Promise.reject(error)))
@@ -70,7 +74,23 @@ export async function withSession<Result>(
   }
 }
 
-/** Opens a session in any database of the server. */
+/** Opens a session for questions: one that goes unanswered for long ends it, unless it is given more time. */
+export async function openBriefly(
+  access: ServerAccess,
+  database: string,
+  signal: AbortSignal,
+): Promise<Session> {
+  const session = await open(access, database, signal)
+  const withinMs = access.answerWithinMs ?? ANSWER_WITHIN_MS
+  const { pid, serverVersion, lost } = session
+  return {
+    ...{ database, pid, serverVersion, lost },
+    query: (sql, params, options) => session.query(sql, params, { withinMs, ...options }),
+    close: () => session.close(),
+  }
+}
+
+/** Opens a session for work, which takes as long as it takes: somebody else is to watch the server. */
 export function open(
   { connection, applicationName }: ServerAccess,
   database: string,
@@ -88,7 +108,7 @@ function usualDatabases({ connection, destination }: ServerAccess): readonly str
 /** Null if this database is not to be had, which says nothing of others. */
 async function tryOpen(access: ServerAccess, database: string, signal: AbortSignal): Promise<Session | null> {
   try {
-    return await open(access, database, signal)
+    return await openBriefly(access, database, signal)
   } catch (error) {
     const isRefused = hasCode(error, 'DATABASE_NOT_FOUND') || hasCode(error, 'DATABASE_ACCESS_DENIED')
     if (!isRefused || sqlStateOf(error) === WRONG_PASSWORD) throw error

@@ -36,24 +36,33 @@ const EXTENSIONS = `
 /** Roles that own something or may use it, or that row level security names. */
 export async function findMissingRoles(
   session: Session,
-  { roles }: Contents,
+  { roles, database }: Contents,
   user: UserRights,
 ): Promise<Findings> {
+  const wanted = [...new Set([...roles, database.owner])].filter((role) => role !== 'public')
   const known = await session.query<{ readonly name: string; readonly isMember: boolean }>(
     `SELECT rolname AS name, pg_has_role(oid, 'MEMBER') AS "isMember" FROM pg_roles WHERE rolname = ANY ($1::text[])`,
-    [roles],
+    [wanted],
   )
   const names = new Set(known.map(({ name }) => name))
-  const missing = roles.filter((role) => role !== 'public' && !names.has(role))
+  const missing = wanted.filter((role) => !names.has(role))
   const others = user.isSuperuser ? [] : known.filter(({ isMember }) => !isMember).map(({ name }) => name)
+  const problems = [
+    ...(missing.length === 0 ? [] : [`roles are missing on the server: ${missing.join(', ')}`]),
+    ...(user.canCreateDatabases && others.includes(database.owner)
+      ? [`the user ${user.name} may not give a database to ${database.owner}, who owned it in the source`]
+      : []),
+  ]
   return {
-    problems: missing.length === 0 ? [] : [`roles are missing on the server: ${missing.join(', ')}`],
-    hints:
-      missing.length === 0
+    problems,
+    hints: [
+      ...(missing.length === 0
         ? []
-        : [
-            "create the roles (the backup's globals have them, if it was taken with globals), or restore with keepOwners: false (--no-owner)",
-          ],
+        : ["create the roles (the backup's globals have them, if it was taken with globals)"]),
+      ...(problems.length === 0
+        ? []
+        : ['restore with keepOwners: false (--no-owner) where owners do not matter']),
+    ],
     warnings:
       others.length === 0
         ? []

@@ -124,9 +124,10 @@ export class PostgresRestore {
   }
 
   #access(applicationName: string): ServerAccess {
-    const { connection } = this.#parts
+    const { connection, patience } = this.#parts
     const { database } = connection
-    if (database !== null) return { connection, destination: database, applicationName }
+    const answerWithinMs = 2 * patience.silentForMs
+    if (database !== null) return { connection, destination: database, applicationName, answerWithinMs }
     throw new AppError(
       'INVALID_REQUEST',
       'the URL names a server, and a restore goes into one of its databases',

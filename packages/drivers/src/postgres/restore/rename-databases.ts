@@ -5,7 +5,7 @@ import type { Session } from '../session.ts'
 import { CONSENT_WITHIN_MS, consent } from './consent.ts'
 import { inUse, keepEndingClients, preparedTransactions } from './end-clients.ts'
 import type { ServerAccess } from './maintenance.ts'
-import { open, openMaintenance, withSession } from './maintenance.ts'
+import { openBriefly, openMaintenance, withSession } from './maintenance.ts'
 
 /** A database, known by its oid, that gets another name. */
 export interface Renaming {
@@ -133,7 +133,7 @@ async function whileClientsEnd<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const stop = new AbortController()
-  const ender = await open(access, database, signal)
+  const ender = await openBriefly(access, database, signal)
   const ending = keepEndingClients(ender, oids, refused, stop.signal)
   try {
     const [result] = await Promise.all([work().finally(() => stop.abort()), ending])

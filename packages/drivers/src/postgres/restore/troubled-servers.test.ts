@@ -194,6 +194,29 @@ describe('a restore into a server in trouble', () => {
     await bench.restore(url).undo(replaced.ticket, allow, never)
   })
 
+  it('knows that a swap has happened whose commit was never answered', async () => {
+    const proxy = await startProxy(server.port)
+    const asked = url.replace(`:${server.port}/`, `:${proxy.port}/`)
+    const ticket = await bench.stage(dump, asked)
+    // the server reads the commit when it goes on, and nobody hears its answer
+    const freeze = async () => {
+      await server.freeze()
+      setTimeout(() => void proxy.close().then(() => server.thaw()), 500)
+    }
+    const swapping = bench.restore(asked).swap(ticket, freeze, never)
+    swapping.catch(() => {})
+    await delay(1_500)
+    const healed = await startProxy(server.port, proxy.port)
+    try {
+      const { replaced } = await swapping
+      assert.ok(replaced)
+      assert.equal(await bench.digest(url), restored)
+      await bench.restore(asked).undo(replaced.ticket, allow, never)
+    } finally {
+      await healed.close()
+    }
+  })
+
   it('finds out what became of a swap when the network is away in its commit', async () => {
     const proxy = await startProxy(server.port)
     const asked = url.replace(`:${server.port}/`, `:${proxy.port}/`)
