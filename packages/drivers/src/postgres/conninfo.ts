@@ -16,6 +16,7 @@ const UNAMBIGUOUS = {
   DateStyle: 'ISO',
   TimeZone: 'UTC',
   lc_monetary: 'C',
+  array_nulls: 'on',
   standard_conforming_strings: 'on',
   default_transaction_read_only: 'off',
 }

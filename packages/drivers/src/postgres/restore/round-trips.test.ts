@@ -3,7 +3,7 @@ import type { PostgresServer } from '@holdfast/testing'
 import { allow, never, startPostgres } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import type { DumpFormatName } from '../testing/restore-bench.ts'
-import { RestoreBench } from '../testing/restore-bench.ts'
+import { databaseOf, RestoreBench } from '../testing/restore-bench.ts'
 
 const FORMATS: readonly DumpFormatName[] = ['custom', 'plain', 'directory', 'tar']
 
@@ -44,4 +44,20 @@ describe('PostgresRestore', () => {
       assert.deepEqual(await bench.own(), [])
     },
   )
+
+  it('loads values as they were, whatever the role takes them for', async () => {
+    const role = await server.createRole({ attributes: 'SUPERUSER' })
+    for (const setting of ['array_nulls = off', "TimeZone = 'Asia/Kolkata'", "DateStyle = 'German'"]) {
+      await server.sql('postgres', `ALTER ROLE ${role.name} SET ${setting}`)
+    }
+    const source = await server.createDatabase()
+    await server.sql(
+      databaseOf(source),
+      `CREATE TABLE odd (words text[], at timestamptz);
+       INSERT INTO odd VALUES (ARRAY[NULL, 'NULL', ''], '2001-02-03 04:05+06')`,
+    )
+    const target = await bench.absent()
+    await bench.run(await bench.dump(source), server.urlOf(databaseOf(target), role))
+    assert.equal(await bench.digest(target), await bench.digest(source))
+  })
 })
