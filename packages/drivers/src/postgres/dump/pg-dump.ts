@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import type { Digest, DumpRequest, Tool } from '@holdfast/core'
-import { startTool, together } from '@holdfast/core'
+import { CHUNK_BYTES, startTool, together } from '@holdfast/core'
 import type { ClientTools } from '../client-tools.ts'
 import { conninfoOf, toolEnvironment } from '../conninfo.ts'
 import { failureOfTool } from '../failure.ts'
@@ -57,8 +58,9 @@ async function startStream(
   const marker =
     format === 'plain' ? new ScriptEnd() : await ArchiveContents.start(tools.pgRestore, LETTERS[format], own)
   const tool = await startProgram(job, [], 'pipe', own)
-  const { stdout } = tool
-  if (stdout === null) throw new Error('a piped stdout is missing')
+  if (tool.stdout === null) throw new Error('a piped stdout is missing')
+  // from the first moment: what nobody reads when a program ends is thrown away
+  const stdout = tool.stdout.pipe(new PassThrough({ highWaterMark: CHUNK_BYTES }))
   const made = succeeded(tool)
   return {
     ended: settled(tool.exit),
