@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { PostgresPrograms } from './postgres-programs.ts'
 import type { Credentials } from './unprivileged-user.ts'
@@ -44,6 +44,29 @@ export async function initialiseCluster(
   if (hba.length === 0) return
   const hbaFile = join(data, 'pg_hba.conf')
   await writeFile(hbaFile, [...hba, await readFile(hbaFile, 'utf8')].join('\n'))
+}
+
+/** A server of which another one becomes a standby. */
+export interface Primary {
+  readonly port: number
+  readonly superuser: { readonly name: string; readonly password: string }
+}
+
+/** Makes the cluster in `data` below a directory as a copy of a running one, which follows that from then on. */
+export async function copyCluster(
+  programs: PostgresPrograms,
+  directory: string,
+  { port, superuser }: Primary,
+  user: Credentials | null,
+): Promise<void> {
+  const place = ['--host=127.0.0.1', `--port=${port}`, `--username=${superuser.name}`]
+  const how = ['--no-password', '--checkpoint=fast', '--no-sync', '--write-recovery-conf']
+  const env = { ...process.env, PGPASSWORD: superuser.password }
+  await promisify(execFile)(
+    join(dirname(programs.postgres), 'pg_basebackup'),
+    [...place, ...how, `--pgdata=${join(directory, 'data')}`],
+    { cwd: directory, env, ...user },
+  )
 }
 
 /** Makes a directory that the server may write into. */

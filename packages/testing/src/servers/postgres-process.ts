@@ -50,7 +50,7 @@ export class PostgresProcess {
     })
     this.#keeper = keeper
     await log.close()
-    const isReady = await this.#waitForLog('ready to accept connections', size, keeper)
+    const isReady = await this.#waitForLog(/ready to accept (?:read-only )?connections/, size, keeper)
     if (!isReady) {
       const text = await this.log().catch(() => '')
       await this.halt()
@@ -137,10 +137,10 @@ export class PostgresProcess {
     await exited
   }
 
-  async #waitForLog(words: string, from: number, keeper: ChildProcess): Promise<boolean> {
+  async #waitForLog(words: RegExp, from: number, keeper: ChildProcess): Promise<boolean> {
     for (let waitedMs = 0; waitedMs < READY_MS; waitedMs += POLL_MS) {
       const text = await this.log().catch(() => '')
-      if (text.slice(from).includes(words)) return true
+      if (words.test(text.slice(from))) return true
       if (keeper.exitCode !== null) return false
       await delay(POLL_MS)
     }

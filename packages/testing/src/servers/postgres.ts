@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { freePort } from './free-port.ts'
-import type { ClusterOptions } from './postgres-cluster.ts'
-import { initialiseCluster, makeServerDirectory, SUPERUSER } from './postgres-cluster.ts'
+import type { ClusterOptions, Primary } from './postgres-cluster.ts'
+import { copyCluster, initialiseCluster, makeServerDirectory, SUPERUSER } from './postgres-cluster.ts'
 import { PostgresProcess } from './postgres-process.ts'
 import type { PostgresPrograms } from './postgres-programs.ts'
 import { findPostgresPrograms } from './postgres-programs.ts'
@@ -20,6 +20,8 @@ export interface PostgresOptions extends ClusterOptions {
   readonly settings?: Readonly<Record<string, string | number>>
   /** Offers TLS with a certificate for these names and addresses, the first of which is its common name. */
   readonly tlsHosts?: readonly string[]
+  /** Makes it a standby of that server, which has to run, with the same superuser: nothing can be written there. */
+  readonly standbyOf?: Primary
 }
 
 /** A role that may log in. */
@@ -88,18 +90,20 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   // a short name: paths of sockets are limited to about 100 bytes
   const directory = await mkdtemp(join(tmpdir(), 'hf-pg-'))
   const user = await unprivilegedUser('postgres')
-  const password = randomBytes(12).toString('hex')
+  const { tlsHosts, standbyOf } = options
+  const superuser = standbyOf?.superuser ?? { name: SUPERUSER, password: randomBytes(12).toString('hex') }
   try {
     if (user !== null) await chown(directory, user.uid, user.gid)
-    await initialiseCluster(programs, directory, password, user, options)
-    const { tlsHosts } = options
+    if (standbyOf === undefined)
+      await initialiseCluster(programs, directory, superuser.password, user, options)
+    else await copyCluster(programs, directory, standbyOf, user)
     const tls = tlsHosts === undefined ? null : await makePostgresTls(directory, user, tlsHosts)
     const port = await freePort()
     const settings = { ...settingsFor(port, directory, tls), ...options.settings }
     const command = [programs.postgres, '-D', join(directory, 'data'), ...asArguments(settings)]
     const process = new PostgresProcess(directory, command, user)
     await process.start()
-    return new PrivatePostgres(programs, process, port, { name: SUPERUSER, password }, tls, user)
+    return new PrivatePostgres(programs, process, port, superuser, tls, user)
   } catch (error) {
     await rm(directory, { recursive: true, force: true })
     throw error
