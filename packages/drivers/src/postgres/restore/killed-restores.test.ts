@@ -60,7 +60,7 @@ async function restoreAndKill(
   return workedMs
 }
 
-describe('a restore whose process is killed', () => {
+describe('a restore whose process is killed', { timeout: 180_000 }, () => {
   it('leaves the old or the new database at every moment, and the next attempt needs no help', async () => {
     const source = await bench.seeded(1)
     const dump = await bench.dump(source)

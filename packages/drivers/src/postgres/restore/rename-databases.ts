@@ -25,14 +25,15 @@ export interface RenamingHooks {
 
 const ATTEMPTS = 3
 const IN_USE = '55006'
-const LOCKED_MS = 10_000
+/** Clients that want in wait with us: no longer than this, whatever else may take. */
+const MOST_LOCKED_MS = 10_000
 /** The server waits up to five seconds for sessions to go, for each name. */
 const ANSWERED_WITHIN_MS = 30_000
 
 /** Nothing may leave the locks of this transaction behind: not a network that is cut, not a worker that hangs. */
-const BEGIN = `
+const begin = (lockTimeoutMs: number) => `
   BEGIN;
-  SET LOCAL lock_timeout = ${LOCKED_MS};
+  SET LOCAL lock_timeout = ${Math.min(lockTimeoutMs, MOST_LOCKED_MS)};
   SET LOCAL statement_timeout = 0;
   SET LOCAL idle_in_transaction_session_timeout = ${CONSENT_WITHIN_MS};
   SET LOCAL tcp_keepalives_idle = 5;
@@ -78,7 +79,7 @@ async function lockAndRename(
     throwIfAborted(signal)
     try {
       const place = { access, database: session.database, oids: oidsOf(renamings), refused }
-      return await whileClientsEnd(place, signal, () => rename(session, renamings))
+      return await whileClientsEnd(place, signal, () => rename(access, session, renamings))
     } catch (error) {
       if (session.lost.aborted || signal.aborted) throw error
       await session.query('ROLLBACK', [], { withinMs: ANSWERED_WITHIN_MS })
@@ -89,9 +90,13 @@ async function lockAndRename(
   }
 }
 
-async function rename(session: Session, renamings: readonly Renaming[]): Promise<void> {
+async function rename(
+  { connection }: ServerAccess,
+  session: Session,
+  renamings: readonly Renaming[],
+): Promise<void> {
   const within = { withinMs: ANSWERED_WITHIN_MS }
-  await session.query(BEGIN, [], within)
+  await session.query(begin(connection.lockTimeoutMs), [], within)
   for (const { oid, from, to, connectionLimit } of renamings) {
     await session.query(
       `ALTER DATABASE ${escapeIdentifier(from)} RENAME TO ${escapeIdentifier(to)}`,

@@ -125,7 +125,7 @@ describe('a swap and the clients of its destination', () => {
   }, 60_000)
 
   it('waits no longer than it may for the lock of a database that somebody else changes', async () => {
-    const url = await bench.seeded(8)
+    const url = `${await bench.seeded(8)}?lock_timeout=500`
     const old = await bench.digest(url)
     const ticket = await bench.stage(await bench.dump(await bench.seeded(9)), url)
     const held = await server.hold('postgres', `ALTER DATABASE ${databaseOf(url)} RENAME TO mine`)
