@@ -18,7 +18,7 @@ import { detailsOf, settingsOf } from './database-facts.ts'
 import type { SourceDescription } from './describe-source.ts'
 import { describeSource, readSequencesAgain } from './describe-source.ts'
 import { dumpGlobals, requireGlobals } from './dump-globals.ts'
-import { describeLeftOut, filterArguments } from './left-out.ts'
+import { describeLeftOut, encodingArgument, filterArguments } from './left-out.ts'
 import type { PgDump, PgDumpFormat } from './pg-dump.ts'
 import { startPgDump } from './pg-dump.ts'
 import type { PinnedMoment } from './pin-moment.ts'
@@ -196,7 +196,8 @@ class DatabaseDump {
     const source = await describeSource(sessions[0], pinned)
     // a standby has no rows of unlogged tables, and pg_dump would fail at them
     const withoutRows = source.leftOut?.rowsOf.length ? ['--no-unlogged-table-data'] : []
-    const filter = [...filterArguments(pinned.selection), ...withoutRows]
+    const leftOut = [...filterArguments(pinned.selection), ...withoutRows]
+    const filter = [...leftOut, encodingArgument(source.facts, leftOut)]
     const { snapshot } = pinned
     const dump = await startPgDump(
       { ...this.#job, tools, filter, snapshot, warnings: this.#warnings },

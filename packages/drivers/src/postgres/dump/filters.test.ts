@@ -160,4 +160,39 @@ describe('a filter', () => {
     assert.match(refusal.message, /table b\.t needs type a\.kind/)
     assert.match(refusal.message, /needs function a\.f\(\)/)
   })
+
+  it.each(['LATIN1', 'SQL_ASCII'])(
+    'knows names with accents in a database of encoding %s',
+    async (encoding) => {
+      const other = await server.createDatabase(
+        undefined,
+        `TEMPLATE template0 LOCALE 'C' ENCODING '${encoding}'`,
+      )
+      await server.sql(
+        databaseOf(other),
+        `CREATE SCHEMA "größe"; CREATE TABLE "größe".x (id int); CREATE TABLE "müller" (id int);
+       CREATE TABLE mueller (name text); INSERT INTO mueller VALUES ('Müller')`,
+      )
+      const filter = { include: [], exclude: ['größe', 'public.müller'] }
+      const taken = await bench.dump(other, { filter })
+      const copy = await bench.restore(taken)
+      const { digests } = await bench.contentsOf(copy)
+      assert.ok(taken.contents.digests)
+      assert.deepEqual(compareTables(taken.contents.digests, digests), { differences: [], warnings: [] })
+      assert.deepEqual(Object.keys(digests.tables), ['public.mueller'])
+    },
+  )
+
+  it('knows names that the encoding of the client would not say', async () => {
+    const other = await server.createDatabase()
+    await server.sql(
+      databaseOf(other),
+      `CREATE TABLE "müller" (id int); CREATE TABLE prices (price text); INSERT INTO prices VALUES ('10 €')`,
+    )
+    await server.sql('postgres', `ALTER DATABASE "${databaseOf(other)}" SET client_encoding = 'LATIN1'`)
+    const taken = await bench.dump(other, { filter: { include: [], exclude: ['public.müller'] } })
+    const copy = await bench.restore(taken)
+    const { digests } = await bench.contentsOf(copy)
+    assert.deepEqual(digests.tables, taken.contents.digests?.tables)
+  })
 })

@@ -1,6 +1,7 @@
 import { AppError } from '@holdfast/core'
 import type { Contents } from '../contents/contents-file.ts'
 import { quoted, quotedTable, tableKey } from '../contents/table-names.ts'
+import type { DatabaseFacts } from './database-facts.ts'
 import type { Selection } from './select-relations.ts'
 
 type LeftOut = NonNullable<Contents['leftOut']>
@@ -27,6 +28,19 @@ export function filterArguments({ schemasLeftOut, relationsLeftOut }: Selection)
       hint: 'leave out whole schemas',
     },
   )
+}
+
+/**
+ * The encoding of a dump, and of the arguments beside it: that of the database, whatever it or the role is set to, so
+ * that nothing is converted. Names to leave out that are not all ASCII reach pg_dump in UTF-8, and in another encoding
+ * it would not know them, nor say so. A database without any encoding takes them as they are.
+ */
+export function encodingArgument(
+  { encoding }: Pick<DatabaseFacts, 'encoding'>,
+  leftOut: readonly string[],
+): string {
+  const isKnown = encoding === 'SQL_ASCII' || leftOut.every((argument) => /^\p{ASCII}*$/u.test(argument))
+  return `--encoding=${isKnown ? encoding : 'UTF8'}`
 }
 
 /** What is not in the dump; null if it is whole. */
