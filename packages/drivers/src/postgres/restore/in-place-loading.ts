@@ -5,6 +5,7 @@ import { AppError, cancellation, startTool } from '@holdfast/core'
 import type { Archive } from './archive.ts'
 import { countStatements, statementsOf } from './in-place-script.ts'
 import { linesOf } from './lines.ts'
+import { restriction } from './load-dump.ts'
 import { failureOfLoad } from './load-failure.ts'
 import type { ToolPlace } from './run-psql.ts'
 import { loadEnvironment, psqlArguments } from './run-psql.ts'
@@ -41,9 +42,12 @@ ANALYZE;
  */
 export async function loadInPlace(load: InPlaceLoad, signal: AbortSignal): Promise<void> {
   const log = new ToolLog()
-  const args = [...psqlArguments(load), '-A', '-t', '-f', '-']
+  const { archive, tools } = load
+  // an archive is no script: what pg_restore makes of it says so itself
+  const restricted = archive.format === 'plain' ? await restriction(archive.path, tools) : []
+  const args = [...psqlArguments(load), '-A', '-t', ...restricted, '-f', '-']
   const io = { stdin: 'pipe', stdout: 'pipe', env: loadEnvironment(load), onStderr: log.hear } as const
-  const tool = await startTool({ program: load.tools.psql, args, ...io }, signal)
+  const tool = await startTool({ program: tools.psql, args, ...io }, signal)
   const conversation = new Conversation(load, signal)
   const listening = tool.stdout === null ? null : conversation.listen(tool.stdout).catch(() => {})
   const content = Readable.from(conversation.statements(), { objectMode: false })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
+import { access, readdir, readFile, writeFile } from 'node:fs/promises'
 import { AppError } from '@holdfast/core'
 import type { PostgresRole, PostgresServer } from '@holdfast/testing'
 import { allow, never, rejectsWith, startPostgres } from '@holdfast/testing'
@@ -135,6 +135,21 @@ describe('PostgresRestore without CREATEDB', () => {
       assert.match(error.message, /not restorable/)
       assert.equal(await bench.digest(url), '[]')
     }
+  })
+
+  it('starts no program that a script of an older pg_dump asks for', async () => {
+    const dump = await bench.dump(await seededOfUser(11), 'plain')
+    const started = `${dump.file}.started`
+    const script = (await readFile(dump.file, 'utf8'))
+      .replace(/^\\(?:un)?restrict .*\n\n?/gm, '')
+      .replace(/^SET /m, `\\! touch ${started}\nSET `)
+    await writeFile(dump.file, script)
+    const description = { ...dump.description, sizeBytes: Buffer.byteLength(script) }
+    const url = await emptyOfUser()
+    const ticket = await bench.stage({ ...dump, description }, url)
+    await rejectsWith('VERIFICATION_FAILED', bench.restore(url).swap(ticket, allow, never))
+    await assert.rejects(access(started))
+    assert.equal(await bench.digest(url), '[]')
   })
 
   it('asks for a database that exists and is empty', async () => {

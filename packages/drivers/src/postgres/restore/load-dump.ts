@@ -146,10 +146,10 @@ async function loadScript(request: LoadRequest, signal: AbortSignal): Promise<vo
 }
 
 /**
- * A script could make psql start programs. Newer ones of pg_dump forbid it in their first lines; for the older ones
- * that is done here, with a word that nobody can know.
+ * Options of psql that go before a script, which could make it start programs. Newer ones of pg_dump forbid it in their
+ * first lines; for the older ones that is done here, with a word that nobody can know.
  */
-async function restriction(
+export async function restriction(
   script: string,
   { version }: Pick<ClientTools, 'version'>,
 ): Promise<readonly string[]> {
