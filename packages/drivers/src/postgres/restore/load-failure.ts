@@ -4,6 +4,7 @@ import type { ToolExit } from '@holdfast/core'
 import { AppError, ToolFailure } from '@holdfast/core'
 import { meaningOf } from '../known-messages.ts'
 import { failureOfTool } from '../tool-failure.ts'
+import { NOT_OF_DUMP } from './not-of-dump.ts'
 import type { ToolLog } from './tool-log.ts'
 
 /** What a script says before each of its objects. */
@@ -28,6 +29,12 @@ export async function failureOfLoad(
   const at = script === null || log.scriptLine === null ? null : await objectAtLine(script, log.scriptLine)
   const told = failureOfTool(toolFailed(cause.exit, failure), what)
   const message = at === null ? told.message : `${told.message} (at ${at})`
+  const other = meaningOf(log.error, NOT_OF_DUMP)
+  if (other !== null && told.code === 'TOOL_FAILED') {
+    const { code, message: reason, ...options } = other
+    const place = / \(at [^\n]*\)$/.exec(message)?.[0] ?? ''
+    return new AppError(code, `${what}: ${reason}${place}`, { ...options, cause: told.cause })
+  }
   if (!isOfDump(told, cause.exit, log)) {
     return new AppError(told.code, message, {
       ...(told.hint === null ? {} : { hint: told.hint }),
@@ -48,7 +55,7 @@ function toolFailed(exit: ToolExit, stderrTail: string): AppError {
 
 function isOfDump({ code }: AppError, exit: ToolExit, { error }: ToolLog): boolean {
   if (code === 'ARTIFACT_CORRUPT') return true
-  if (code !== 'TOOL_FAILED' || exit.code === null || meaningOf(error) !== null) return false
+  if (code !== 'TOOL_FAILED' || exit.code === null) return false
   const state = /\p{Lu}+: {2}([0-9A-Z]{5}): /u.exec(error)?.[1]
   if (state !== undefined) return state !== NOT_ALLOWED && !OF_SERVER.includes(state.slice(0, 2))
   // in another language nobody knows what it says
