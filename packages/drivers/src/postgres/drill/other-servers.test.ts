@@ -87,7 +87,7 @@ describe('a drill on another server', () => {
     const script = await bench.dumps.dump(await bench.database(OWNED), { format: 'plain' })
     const error = await rejectsWith('RESTORE_NOT_POSSIBLE', bench.check(script, { scratchUrl: other.url }))
     assert.match(error.message, /roles are missing on the server: app owner, reader/)
-    assert.match(error.hint ?? '', /format custom/)
+    assert.match(error.hint ?? '', /create the roles.*format 'custom'/)
     const report = await bench.check(script)
     assert.ok(report.valid, report.message)
   })

@@ -54,7 +54,7 @@ export async function planDrill(
       user.canCreateDatabases ? await findLocale(session, contents.database) : NOTHING_FOUND,
       findRestricted({ ...contents, superuserOnly }, user),
       // these are words in the text of a script
-      isScript ? withWarnings(roles) : NOTHING_FOUND,
+      isScript ? rolesOfScript(roles) : NOTHING_FOUND,
       isScript ? await findMissingTablespaces(session, contents) : NOTHING_FOUND,
     ]),
   )
@@ -104,15 +104,10 @@ function findRoom({ name, canCreateDatabases, isReadOnly }: UserRights): Finding
 }
 
 /** Of a script that may not set an owner nothing is loaded. */
-function withWarnings({ problems, hints, warnings }: Findings): Findings {
-  return {
-    problems: [...problems, ...warnings],
-    hints: [
-      ...hints,
-      ...(problems.length + warnings.length === 0 ? [] : ['take backups in the format custom']),
-    ],
-    warnings: [],
-  }
+function rolesOfScript({ problems, warnings }: Findings): Findings {
+  const all = [...problems, ...warnings]
+  const hint = "create the roles on it and drill as a superuser, or take backups in the format 'custom'"
+  return { problems: all, hints: all.length === 0 ? [] : [hint], warnings: [] }
 }
 
 function requireNothingMissing({ problems, hints }: Findings): void {
