@@ -45,8 +45,20 @@ export async function describeSource(session: Session, pinned: PinnedMoment): Pr
     settings,
     sequences: await readSequences(session, relations.filter(selection.isDumped)),
     leftOut,
-    warnings: [...warningsOf(pinned, leftOut), ...illegible(settings)],
+    warnings: [...warningsOf(pinned, leftOut), ...illegible(settings), ...(await hiddenDamage(session))],
   }
+}
+
+/** With these on, damaged pages are read as if they were empty, or as they are: the dump fails at none of them. */
+const HIDES_DAMAGE = `
+  SELECT name FROM pg_settings WHERE name IN ('ignore_checksum_failure', 'zero_damaged_pages') AND setting = 'on'
+  ORDER BY name`
+
+async function hiddenDamage(session: Session): Promise<readonly string[]> {
+  const rows = await session.query<{ name: string }>(HIDES_DAMAGE)
+  return rows.map(
+    ({ name }) => `${name} is on: rows in damaged pages can be missing or wrong without an error`,
+  )
 }
 
 function illegible({ content }: Attachment): readonly string[] {

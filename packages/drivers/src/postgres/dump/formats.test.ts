@@ -103,6 +103,18 @@ describe('a dump of everything', () => {
   })
 })
 
+describe('a dump of a database that is set to hide its damage', () => {
+  it('says so', async () => {
+    const url = await server.createDatabase()
+    const database = new URL(url).pathname.slice(1)
+    const warned = async () =>
+      (await bench.dump(url)).summary.warnings.filter((text) => text.includes('is on'))
+    assert.deepEqual(await warned(), [])
+    await server.sql('postgres', `ALTER DATABASE "${database}" SET zero_damaged_pages = on`)
+    assert.match((await warned()).join(), /^zero_damaged_pages is on/)
+  })
+})
+
 describe('globals', () => {
   it('bring roles and tablespaces to another server, whatever the database is set to', async () => {
     const { summary } = await bench.dump(source, { counting: 'off', globals: 'with-passwords' })
