@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -124,6 +124,18 @@ describe('a drill in its load', () => {
     const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ~ '^holdfast_'`
     await whileBusy(phase, drill, () => server.sql('postgres', end))
     await within(10_000, drill)
+  })
+
+  it('says that pg_restore was killed, never that of the dump, and leaves nothing', async () => {
+    const drill = rejectsWith('TOOL_FAILED', bench.check(dumpFor(phase)))
+    await whileBusy(phase, drill, async () => {
+      for (const pid of await descendantsOf(process.pid)) {
+        const command = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')
+        if (command.includes('pg_restore')) process.kill(pid, 'SIGKILL')
+      }
+    })
+    await within(10_000, drill)
+    assert.match((await drill).message, /^pg_restore: was ended by SIGKILL/)
   })
 
   it('tidies up after a server that comes back soon', async () => {
