@@ -4,7 +4,7 @@ import { quoted } from './table-names.ts'
 /** A column as far as its digest depends on it: equal in the source and in a restored copy, on any server. */
 export interface Column {
   readonly name: string
-  /** In pg_catalog; empty for arrays, domains, enums, composites, ranges and types of users. */
+  /** In pg_catalog; empty for domains, enums, composites, ranges and types of users. */
   readonly type: string
 }
 

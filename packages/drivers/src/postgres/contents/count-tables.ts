@@ -1,4 +1,5 @@
 import { throwIfAborted } from '@holdfast/core'
+import { sqlStateOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { probeQuery, rowHash } from './column-digest.ts'
 import type { Contents, DigestMethod } from './contents-file.ts'
@@ -56,6 +57,10 @@ export async function countTables(
   return { method, probe: known?.probe ?? '', tables: Object.fromEntries(counts) }
 }
 
+/** So often a table is tried of which others keep an index for themselves, each time after all others. */
+const ATTEMPTS = 3
+const LOCKED = '55P03'
+
 async function countShare(
   { session, tables }: Share,
   method: DigestMethod,
@@ -64,10 +69,21 @@ async function countShare(
 ): Promise<[string, Count][]> {
   await beforeScans(session)
   const counts: [string, Count][] = []
-  for (const table of tables) {
-    throwIfAborted(signal)
-    counts.push([table.key, await countTable(session, table, method)])
-    onCounted()
+  let left = tables
+  for (let attempt = 1; left.length > 0; attempt += 1) {
+    const locked: CountedTable[] = []
+    for (const table of left) {
+      throwIfAborted(signal)
+      try {
+        counts.push([table.key, await countTable(session, table, method)])
+        onCounted()
+      } catch (error) {
+        // a scan opens all indexes, which a REINDEX keeps for itself while it leaves the table to others
+        if (sqlStateOf(error) !== LOCKED || attempt === ATTEMPTS) throw error
+        locked.push(table)
+      }
+    }
+    left = locked
   }
   return counts
 }

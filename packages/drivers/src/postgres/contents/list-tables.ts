@@ -58,8 +58,7 @@ export async function listTables(
  */
 const COLUMNS = `
   SELECT a.attrelid AS table, a.attname::text AS name,
-         CASE WHEN n.nspname = 'pg_catalog' AND t.typtype = 'b' AND t.typelem = 0
-              THEN t.typname::text ELSE '' END AS type
+         CASE WHEN n.nspname = 'pg_catalog' AND t.typtype = 'b' THEN t.typname::text ELSE '' END AS type
   FROM pg_attribute a
   JOIN pg_type t ON t.oid = a.atttypid
   JOIN pg_namespace n ON n.oid = t.typnamespace

@@ -6,9 +6,11 @@ export interface Scanned {
   readonly digest: string
 }
 
-/** From which {@link scan} gives back what it locked: needs a transaction. */
+/** Prepares a transaction for {@link scan}, which does not take more than one processor of somebody's server. */
 export async function beforeScans(session: Session): Promise<void> {
-  await session.query('SAVEPOINT scanning')
+  await session.query(
+    `SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SAVEPOINT scanning`,
+  )
 }
 
 /**

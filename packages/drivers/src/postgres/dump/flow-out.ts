@@ -1,7 +1,7 @@
 import type { Readable, TransformCallback, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import type { Digest } from '@holdfast/core'
-import { HashCounter } from '@holdfast/core'
+import { cancellation, HashCounter } from '@holdfast/core'
 import type { EndMarker } from './end-marker.ts'
 
 /** At most so often progress is told. */
@@ -40,8 +40,10 @@ export async function flowOut(
     onBytes(digest.sizeBytes)
     return digest
   } catch (error) {
-    sink.destroy(error instanceof Error ? error : new Error('the dump failed', { cause: error }))
-    throw error
+    // whoever reads the sink may hear of it before anybody else
+    const failure = signal.aborted ? cancellation(signal) : error
+    sink.destroy(failure instanceof Error ? failure : new Error('the dump failed', { cause: failure }))
+    throw failure
   }
 }
 

@@ -192,6 +192,17 @@ describe('a cancelled dump', () => {
 })
 
 describe('a dump', () => {
+  it('counts a table one of whose indexes is taken for a while', async () => {
+    const other = await server.createDatabase()
+    const database = databaseOf(other)
+    await server.sql(database, 'CREATE TABLE indexed (id int PRIMARY KEY); INSERT INTO indexed VALUES (1)')
+    const held = await server.hold(database, 'REINDEX INDEX indexed_pkey')
+    const dumping = bench.dump(`${other}?lock_timeout=400`)
+    await delay(700)
+    await held.release()
+    assert.equal((await dumping).summary.rowCounts['public.indexed'], 1)
+  })
+
   it('ends what an earlier attempt at the same operation has left', async () => {
     const operationId = bench.newOperationId()
     const left = await server.hold(

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
@@ -177,9 +177,4 @@ export function contentOf(attachments: readonly Attachment[], role: Attachment['
   const found = attachments.find((attachment) => attachment.role === role)
   if (found === undefined) throw new Error(`there is no attachment ${role}`)
   return found.content
-}
-
-/** The bytes of a dump as they lie in its file. */
-export function readDump({ file }: Taken) {
-  return createReadStream(file)
 }
