@@ -3,7 +3,7 @@ import type { PostgresServer } from '@holdfast/testing'
 import { allow, never, startPostgres } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import type { DumpFormatName } from '../testing/restore-bench.ts'
-import { databaseOf, RestoreBench } from '../testing/restore-bench.ts'
+import { databaseOf, quote, RestoreBench } from '../testing/restore-bench.ts'
 
 const FORMATS: readonly DumpFormatName[] = ['custom', 'plain', 'directory', 'tar']
 
@@ -44,6 +44,36 @@ describe('PostgresRestore', () => {
       assert.deepEqual(await bench.own(), [])
     },
   )
+
+  it.each([
+    '-Fc',
+    'host=127.0.0.1 port=1',
+    'postgres://nowhere/elsewhere',
+    `it's "quoted" \\ and\nbroken`,
+    '☃/../%41?#&=',
+    'DROP DATABASE',
+    ':"database"',
+    '$(touch x) `y`',
+    'é'.repeat(31),
+  ])('restores under the name %j, by a user of that name, and takes it back', async (name) => {
+    const user = await server.createRole({
+      name: name.slice(0, 31),
+      password: `${name}:@/ %`,
+      attributes: 'CREATEDB',
+    })
+    const dump = await bench.dump(await bench.seeded(3))
+    await server.createDatabase(name, `OWNER ${quote(user.name)}`)
+    const url = server.urlOf(name, user)
+    const empty = await bench.digest(server.urlOf(name))
+    const options = { keepOwners: false }
+    await bench.restore(url).preflight(dump.description, options, never)
+    const { replaced } = await bench.run(dump, url, { options })
+    assert.ok(replaced)
+    assert.match(await bench.digest(server.urlOf(name)), /items/)
+    await bench.restore(url).undo(replaced.ticket, allow, never)
+    assert.equal(await bench.digest(server.urlOf(name)), empty)
+    assert.deepEqual(await bench.own(), [])
+  })
 
   it('loads values as they were, whatever the role takes them for', async () => {
     const role = await server.createRole({ attributes: 'SUPERUSER' })
