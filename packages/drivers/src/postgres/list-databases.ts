@@ -7,11 +7,13 @@ import { openSession } from './session.ts'
 
 const APPLICATION_NAME = 'holdfast'
 const WRONG_PASSWORD = '28P01'
+/** What such a database has for a connection limit; servers let nobody in. */
+const HALF_DROPPED = -2
 
 /**
  * The databases of a server that can be backed up, in the order of their names: those that connections are allowed
- * to, without templates and without what restores and drills have made. One that the user may not connect to is
- * among them: its backup fails and says so.
+ * to, without templates, without what restores and drills have made and without what a DROP DATABASE that was
+ * interrupted has left. One that the user may not connect to is among them: its backup fails and says so.
  */
 export async function listDatabases(
   parts: Pick<PostgresParts, 'connection'>,
@@ -21,7 +23,7 @@ export async function listDatabases(
   try {
     const rows = await session.query<{ name: string }>(
       `SELECT datname::text AS name FROM pg_database
-       WHERE datallowconn AND NOT datistemplate ORDER BY datname COLLATE "C"`,
+       WHERE datallowconn AND NOT datistemplate AND datconnlimit <> ${HALF_DROPPED} ORDER BY datname COLLATE "C"`,
     )
     return rows.map(({ name }) => name).filter((name) => readOwnName(name) === null)
   } finally {

@@ -170,6 +170,8 @@ describe('inspecting', () => {
     await server.createDatabase('a template', 'IS_TEMPLATE true')
     await server.createDatabase('closed', 'ALLOW_CONNECTIONS false')
     await server.createDatabase('holdfast_new_00000000000070008000000000000001')
+    await server.createDatabase('half dropped')
+    await server.sql('postgres', `UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half dropped'`)
     const url = server.urlOf('').replace(/\/$/, '')
     const info = await inspectDatabase(bench.parts(url), never)
     assert.ok(Number(info.details.databases) >= 3)
@@ -178,6 +180,7 @@ describe('inspecting', () => {
     for (const other of [
       'a template',
       'closed',
+      'half dropped',
       'template1',
       'holdfast_new_00000000000070008000000000000001',
     ]) {

@@ -66,6 +66,11 @@ describe('what a restore finds at its destination', () => {
     'CREATE PUBLICATION p',
     'CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int4, RIGHTARG = int4)',
     'CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN END$$; CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION f()',
+    'CREATE TEXT SEARCH CONFIGURATION c (COPY = simple)',
+    'CREATE TEXT SEARCH DICTIONARY d (TEMPLATE = simple)',
+    "CREATE CONVERSION c FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1",
+    'CREATE CAST (text AS json) WITH INOUT',
+    'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC',
   ])('takes a database with nothing but this for an occupied one: %s', async (sql) => {
     const url = await server.createDatabase()
     await server.sql(databaseOf(url), sql)
