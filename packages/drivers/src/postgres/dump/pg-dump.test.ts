@@ -56,7 +56,8 @@ describe('startPgDump', () => {
   it.each(FORMATS)('loses nothing of a dump of format %s that ends before it is taken', async (format) => {
     const { file, scratchDir, dump } = await start(format)
     await dump.ended
-    await delay(50)
+    // it needs no longer to end
+    await delay(300)
     const { sizeBytes } = await dump.finish(() => {}, never)
     await dump.stop()
     assert.ok(sizeBytes > 200, `${sizeBytes} bytes`)

@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import type { Digest, DumpRequest, Tool } from '@holdfast/core'
-import { CHUNK_BYTES, startTool, together } from '@holdfast/core'
+import { startTool, together } from '@holdfast/core'
 import type { ClientTools } from '../client-tools.ts'
 import { conninfoOf, toolEnvironment } from '../conninfo.ts'
 import { failureOfTool } from '../failure.ts'
@@ -31,7 +30,7 @@ export interface PgDumpJob {
 
 /** A pg_dump at work. Whoever started it stops it, however it ends. */
 export interface PgDump {
-  /** Resolves when it has ended, in whatever way. */
+  /** Resolves when it has ended, in whatever way, or prints, which it does not before it has all of its locks. */
   readonly ended: Promise<unknown>
   /** Lets what it writes flow into the sink, which is not touched before. Rejects with why it failed. */
   finish(onBytes: (bytes: number) => void, signal: AbortSignal): Promise<Digest>
@@ -58,13 +57,17 @@ async function startStream(
   const marker =
     format === 'plain' ? new ScriptEnd() : await ArchiveContents.start(tools.pgRestore, LETTERS[format], own)
   const tool = await startProgram(job, [], 'pipe', own)
-  if (tool.stdout === null) throw new Error('a piped stdout is missing')
-  // from the first moment: what nobody reads when a program ends is thrown away
-  const stdout = tool.stdout.pipe(new PassThrough({ highWaterMark: CHUNK_BYTES }))
+  const { stdout } = tool
+  if (stdout === null) throw new Error('a piped stdout is missing')
   const made = succeeded(tool)
+  const begun = Promise.withResolvers<void>()
+  // as long as somebody listens, what a program has printed when it ends is not thrown away
+  const hold = () => begun.resolve()
+  stdout.on('readable', hold)
   return {
-    ended: settled(tool.exit),
+    ended: Promise.race([begun.promise, settled(tool.exit)]),
     finish: async (onBytes, signal) => {
+      stdout.off('readable', hold)
       const [digest] = await together(signal, (both) => [
         flowOut(stdout, { sink: request.sink.stream(), marker, onBytes, made }, both),
         made,
