@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -63,6 +64,13 @@ describe('startTool', () => {
     const orphan = Number(await output(tool))
     expect(await failureOf(tool)).toMatchObject({ code: 'TOOL_FAILED' })
     await waitUntilGone([orphan])
+  })
+
+  it('reports the end of a program whose output nobody takes any more', async () => {
+    const tool = await shell('yes & sleep 0.3; exit 4')
+    tool.stdout?.pipe(new Writable({ write: () => {} }))
+    expect(await failureOf(tool)).toMatchObject({ code: 'TOOL_FAILED', message: 'sh exited with 4' })
+    expect(tool.stdout?.errored).toMatchObject({ code: 'TOOL_FAILED' })
   })
 
   it('reports a signal that ended it, though there is no exit code', async () => {

@@ -124,9 +124,18 @@ function exitOf(child: ChildProcess, { program, onStderr }: ToolRequest): Promis
     child.once('error', (cause) => {
       reject(notStarted(program, cause))
     })
+    child.once('exit', (code, killedBy) => {
+      if (code !== 0) giveUpOutput(child, () => failureOf(program, { code, killedBy, stderrTail }))
+    })
     // 'close', not 'exit': only then has everything it printed been read
     child.once('close', (code, killedBy) => resolve({ code, killedBy, stderrTail }))
   })
+}
+
+/** What a program that failed has printed may wait for ever for somebody who does not take it. */
+function giveUpOutput(child: ChildProcess, failure: () => AppError): void {
+  const timer = setTimeout(() => child.stdout?.destroy(failure()), GRACE_MS)
+  child.once('close', () => clearTimeout(timer))
 }
 
 async function requireSuccess(
@@ -136,11 +145,14 @@ async function requireSuccess(
 ): Promise<void> {
   const exit = await ending
   if (signal.aborted) throw cancellation(signal)
-  if (exit.code === 0) return
+  if (exit.code !== 0) throw failureOf(program, exit)
+}
+
+function failureOf(program: string, exit: ToolExit): AppError {
   // what shells and setpriv answer for a program that is not there
-  if (exit.code === 127) throw notStarted(program, new ToolFailure(exit))
+  if (exit.code === 127) return notStarted(program, new ToolFailure(exit))
   const how = exit.code === null ? `was ended by ${exit.killedBy}` : `exited with ${exit.code}`
-  throw new AppError('TOOL_FAILED', `${program} ${how}`, { cause: new ToolFailure(exit) })
+  return new AppError('TOOL_FAILED', `${program} ${how}`, { cause: new ToolFailure(exit) })
 }
 
 function notStarted(program: string, cause: unknown): AppError {
