@@ -1,7 +1,7 @@
 import type { Readable, TransformCallback, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import type { Digest } from '@holdfast/core'
-import { cancellation, HashCounter } from '@holdfast/core'
+import { cancellation, HashCounter, hasCode } from '@holdfast/core'
 import type { EndMarker } from './end-marker.ts'
 
 /** At most so often progress is told. */
@@ -41,10 +41,19 @@ export async function flowOut(
     return digest
   } catch (error) {
     // whoever reads the sink may hear of it before anybody else
-    const failure = signal.aborted ? cancellation(signal) : error
+    const failure = signal.aborted ? cancellation(signal) : await reasonOf(error, made)
     sink.destroy(failure instanceof Error ? failure : new Error('the dump failed', { cause: failure }))
     throw failure
   }
+}
+
+/** A program that failed gives up its output, too: what it makes of that says more. */
+async function reasonOf(error: unknown, made: Promise<unknown>): Promise<unknown> {
+  if (!hasCode(error, 'TOOL_FAILED')) return error
+  return await made.then(
+    () => error,
+    (failure: unknown) => failure,
+  )
 }
 
 class TellingCounter extends HashCounter {
