@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DatabaseDriver } from '@holdfast/core'
+import type { DatabaseDriver, SwapResult } from '@holdfast/core'
 import { AppError, acceptBackup, acceptRestore, changeTarget, hasCode, registerTarget } from '@holdfast/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
@@ -12,12 +12,17 @@ import { CALLER, openWorkshop } from './support/workshop.ts'
 describe('a swap that is interrupted', () => {
   let workshop: Workshop
   let trouble: Partial<DatabaseDriver>
+  let aroundSwap: (swap: () => Promise<SwapResult>) => Promise<SwapResult>
   let file: string
   let uploads: string
 
   beforeEach(async () => {
     trouble = {}
-    workshop = await openWorkshop({ aroundDriver: (driver) => over(driver, trouble) })
+    aroundSwap = (swap) => swap()
+    workshop = await openWorkshop({
+      aroundDriver: (driver) =>
+        over(driver, { swap: (...given) => aroundSwap(() => driver.swap(...given)), ...trouble }),
+    })
     file = join(workshop.directory, 'shop.db')
     uploads = join(workshop.directory, 'uploads')
     await mkdir(uploads)
@@ -54,6 +59,25 @@ describe('a swap that is interrupted', () => {
     expect(rowsOf(file)).toEqual(before)
     expect(await readFile(join(uploads, 'a.txt'), 'utf8')).toBe('old')
   })
+
+  it.each([true, false])(
+    'by a server that goes away is carried to its end (it had happened: %s)',
+    async (happened) => {
+      const { before, accepted } = await acceptedRestore()
+      let asked = 0
+      aroundSwap = async (swap) => {
+        asked += 1
+        if (asked > 1) return swap()
+        if (happened) await swap()
+        throw new AppError('OUTCOME_UNKNOWN', 'the server went away in the very commit')
+      }
+      const restored = await workshop.carryOut(accepted)
+      expect(asked).toBe(2)
+      expect(restored).toMatchObject({ state: 'completed', error: null })
+      expect(rowsOf(file)).toEqual(before)
+      expect(await readFile(join(uploads, 'a.txt'), 'utf8')).toBe('old')
+    },
+  )
 
   it('by a crash is carried to its end where it began, also if the target leads elsewhere by now', async () => {
     const { before, accepted } = await acceptedRestore()

@@ -53,6 +53,7 @@ const CATALOGUE = {
   MANIFEST_UNSUPPORTED: { retryable: false },
   MANIFEST_UNTRUSTED: { retryable: false },
   GROUP_INCOMPLETE: { retryable: false },
+  OUTCOME_UNKNOWN: { retryable: false },
   VERIFICATION_FAILED: { retryable: false },
   CATALOG_UNAVAILABLE: { retryable: true },
   CATALOG_MISMATCH: { retryable: false },

@@ -50,7 +50,8 @@ async function settleRestore(
 ): Promise<OperationEnd> {
   const current = await deps.catalog.operations.get(context.operation.id)
   const journal = readJournal(current)
-  const mayHaveHappened = journal !== null && context.operation.journal !== null
+  const isOpen = context.operation.journal !== null || failure.code === 'OUTCOME_UNKNOWN'
+  const mayHaveHappened = journal !== null && isOpen
   if (mayHaveHappened && current.attempts <= SWAP_ATTEMPTS) return continueSwap(deps, journal, context)
   await discardStaged(deps, request, context).catch((error) =>
     deps.log.warn(

@@ -51,8 +51,8 @@ export function readReplaced(ticket: string): ReplacedRecord {
 }
 
 /**
- * Swaps directories and database in. If it fails, everything is as it was and the journal is closed: only a crash
- * leaves it open, for {@link resumeSwap}. Directories go first, since their renames can be taken back in any case.
+ * Swaps directories and database in. If it fails, everything is as it was and the journal is closed: only a crash, or
+ * a server that goes away in the very commit, leaves it open, for {@link resumeSwap}. Directories go first, since their renames can be taken back in any case.
  */
 export async function beginSwap(
   deps: WorkDeps,
@@ -64,7 +64,8 @@ export async function beginSwap(
   try {
     return await resumeSwap(deps, driver, journal, context)
   } catch (error) {
-    if (hasCode(error, 'FENCE_LOST')) throw error
+    // the journal stays: whoever comes next carries the swap to its end, or finds that it has happened
+    if (hasCode(error, 'FENCE_LOST') || hasCode(error, 'OUTCOME_UNKNOWN')) throw error
     await takeBackFiles(journal.files)
     await deps.catalog.operations.setJournal(context.held, null)
     throw error

@@ -87,7 +87,7 @@ async function lookAfter<Result>(
 
 function inDoubt(cause: unknown): AppError {
   return new AppError(
-    'TARGET_UNREACHABLE',
+    'OUTCOME_UNKNOWN',
     'nobody can tell whether the databases were exchanged: the server is away',
     {
       hint: 'the destination holds the old or the new data, never a mixture: ask again when the server is back',
