@@ -37,7 +37,7 @@ export interface DumpChange extends Partial<DumpRequest> {
 }
 
 /** Patience for servers of which tests make the worst. */
-const IMPATIENT: Patience = { ...DEFAULT_PATIENCE, askEveryMs: 200, silentForMs: 1_500, tidyWithinMs: 3_000 }
+const IMPATIENT: Patience = { ...DEFAULT_PATIENCE, askEveryMs: 200, silentForMs: 1_500, tidyWithinMs: 1_500 }
 
 /** Dumps of the databases of one server, restored with PostgreSQL's own programs alone. */
 export class DumpBench {
