@@ -11,6 +11,10 @@ describe('expiryOf', () => {
     expect(expiryOf('1y', from)).toBe('2027-01-31T12:00:00.000Z')
   })
 
+  it('ends with the year 9999, however long it is told to be', () => {
+    expect(expiryOf('99999y', from)).toBe('9999-12-31T23:59:59.999Z')
+  })
+
   it('never expires what is permanent or left to the policy', () => {
     expect(expiryOf('permanent', from)).toBeNull()
     expect(expiryOf(null, from)).toBeNull()
