@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { integrityOf, makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
+import { sweepNow } from './support/sweep.ts'
 import type { ServiceProcess, System } from './support/system.ts'
 import { carryOut, finished, sqliteUrl, startSystem } from './support/system.ts'
 
@@ -113,10 +113,7 @@ describe('a worker frozen past its lease', () => {
 
   it('leaves nothing of what it had stored after the sweep', async () => {
     await sleep(LEASE_MS * 3 + 500)
-    const queue = new Queue('maintenance', { connection: { url: system.redis.url }, prefix: '{holdfast}' })
-    const job = await queue.add('sweep', { v: 1 })
-    while (!(await job.isCompleted())) await sleep(50)
-    await queue.close()
+    await sweepNow(system)
     const storage = join(system.dataDir, 'storage')
     expect(await readdir(join(storage, '.partial'))).toEqual([])
     const { body } = await system.call('GET', '/v1/backups?limit=200')

@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { integrityOf, makeDatabase, rewriteDatabase, rowsOf } from './support/databases.ts'
 import { MOMENTS } from './support/mortal-parts.ts'
+import { sweepNow } from './support/sweep.ts'
 import type { ServiceProcess, System } from './support/system.ts'
 import { carryOut, finished, sqliteUrl, startSystem } from './support/system.ts'
 
@@ -105,13 +105,7 @@ describe('a worker killed', () => {
 
   it('leaves nothing behind after the sweep', async () => {
     await sleep(LEASE_MS * 3 + 500)
-    const queue = new Queue('maintenance', { connection: { url: system.redis.url }, prefix: '{holdfast}' })
-    const job = await queue.add('sweep', { v: 1 })
-    while (!(await job.isCompleted())) {
-      if (await job.isFailed()) throw new Error(`the sweep failed: ${job.failedReason}`)
-      await sleep(100)
-    }
-    await queue.close()
+    await sweepNow(system)
 
     const storage = join(system.dataDir, 'storage')
     const found = await readdir(storage, { recursive: true, withFileTypes: true })
