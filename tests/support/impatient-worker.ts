@@ -6,7 +6,7 @@ import { createDriverRegistry, postgresDriverFactory } from '@holdfast/drivers'
 import { compose } from '@holdfast/worker-app'
 import { createLog } from '../../apps/worker/src/log.ts'
 
-const IMPATIENT = { askEveryMs: 200, silentForMs: 1500, tidyWithinMs: 2000 }
+const IMPATIENT = { askEveryMs: 200, silentForMs: 1500, tidyWithinMs: 1000 }
 const LAST_ATTEMPT = 3
 
 const configuration = loadConfiguration(process.env, process.cwd())

@@ -101,7 +101,7 @@ export async function untilPhase(
     if (body.phase === phase && body.progress.bytes >= bytes) return
     const isOver = ['completed', 'failed', 'cancelled'].includes(body.state)
     if (isOver || performance.now() > deadline)
-      throw new Error(`${phase} was not seen: ${JSON.stringify(body)}\n${system.output().slice(-4000)}`)
-    await sleep(10)
+      throw new Error(`${phase} was not seen: ${JSON.stringify(body)}`)
+    await sleep(20)
   }
 }
