@@ -11,12 +11,20 @@ const signal = HOLDFAST_TEST_SIGNAL === 'SIGSTOP' ? 'SIGSTOP' : 'SIGKILL'
 const [, wanted = moment, delayMs] = /^(.*)\.(\d+)ms$/.exec(moment) ?? []
 let isOver = false
 
+/** Long enough for the catalog's thread to end the write that it is in: frozen there, it would lock out everybody. */
+const WRITE_MS = 100
+
+function die(): void {
+  if (signal === 'SIGSTOP') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WRITE_MS)
+  process.kill(process.pid, signal)
+}
+
 const fate: Fate = {
   reach(reached) {
     if (reached !== wanted || isOver) return
     isOver = true
-    if (delayMs === undefined) process.kill(process.pid, signal)
-    else setTimeout(() => process.kill(process.pid, signal), Number(delayMs))
+    if (delayMs === undefined) die()
+    else setTimeout(die, Number(delayMs))
   },
   begin: () => () => {},
 }
