@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { PostgresServer } from '@holdfast/testing'
 import { startPostgres } from '@holdfast/testing'
 import type { System } from '../tests/support/system.ts'
@@ -59,13 +60,13 @@ async function compareRestores(
 ): Promise<void> {
   const backupId = await backUp(system, { target: database.replace('_', '-') })
   const archive = join(system.directory, 'bench-archive')
-  shell(server, database, `pg_dump -d "$URL" -Fc -f ${archive}`)
+  await shell(server, database, `pg_dump -d "$URL" -Fc -f ${archive}`)
   const drop = () => server.sql('postgres', 'drop database if exists restored with (force)')
   const ways = {
     'pg_restore -j2': async () => {
       await drop()
       await server.createDatabase('restored', 'template template0')
-      shell(server, 'restored', `pg_restore -j2 --exit-on-error -d "$URL" ${archive}`)
+      await shell(server, 'restored', `pg_restore -j2 --exit-on-error -d "$URL" ${archive}`)
     },
     'restore, verified and swapped in': async () => {
       await drop()
@@ -93,12 +94,10 @@ async function inTurn(
   return figures
 }
 
-/** Waits for it without a turn of the event loop, as nothing else is to happen meanwhile. */
-function shell(server: PostgresServer, database: string, command: string): void {
+async function shell(server: PostgresServer, database: string, command: string): Promise<void> {
   const bin = join(server.programs.postgres, '..')
   const env = { PATH: `${bin}:${process.env.PATH}`, URL: server.urlOf(database) }
-  const { status, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', command], { env, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${command} failed: ${stderr}`)
+  await promisify(execFile)('bash', ['-o', 'pipefail', '-c', command], { env })
 }
 
 /** Orders, documents and random pictures, about half, a third and a sixth of the size. */
