@@ -67,8 +67,15 @@ export async function secretsBelow(
   return found.toSorted()
 }
 
+/** What of an environment must hold no secret: all of it, unless a program can be told one in no other way. */
+export type EnvironmentRule = (command: string, entries: readonly string[]) => readonly string[]
+
 /** Watches the command lines of all processes of the machine, and the environments of those below the given ones. */
-export function watchProcesses(secrets: readonly Secret[], parents: () => readonly number[]) {
+export function watchProcesses(
+  secrets: readonly Secret[],
+  parents: () => readonly number[],
+  rule: EnvironmentRule = (_command, entries) => entries,
+) {
   const found = new Set<string>()
   let looks = 0
   const look = async () => {
@@ -79,7 +86,8 @@ export function watchProcesses(secrets: readonly Secret[], parents: () => readon
       const stat = String(await read(`/proc/${pid}/stat`))
       const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
       if (!parents().includes(parent)) continue
-      const environment = await read(`/proc/${pid}/environ`)
+      const entries = (await read(`/proc/${pid}/environ`)).toString('latin1').split('\0')
+      const environment = Buffer.from(rule(String(command), entries).join('\0'), 'latin1')
       for (const name of secretsIn(environment, secrets)) found.add(`environment of ${command}: ${name}`)
     }
     looks += 1
