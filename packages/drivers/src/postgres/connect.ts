@@ -1,6 +1,7 @@
 import { AppError, cancellation, throwIfAborted } from '@holdfast/core'
 import { DatabaseError } from 'pg'
 import { toFailureOf } from './failure.ts'
+import { KEEPALIVE } from './keepalive.ts'
 import { PinnedClient } from './pinned-client.ts'
 import type { PostgresConnection } from './postgres-url.ts'
 import type { Backend } from './session-settings.ts'
@@ -8,8 +9,6 @@ import { prepareSession } from './session-settings.ts'
 import { isTlsFailure, offersNoTls, tlsFailure } from './tls-failure.ts'
 import type { Tls } from './tls-options.ts'
 import { tlsAttempts } from './tls-options.ts'
-
-const KEEPALIVE_AFTER_MS = 10_000
 
 /** Which database to open, for what. */
 export interface Wanted {
@@ -83,7 +82,7 @@ function clientOf(connection: PostgresConnection, wanted: Wanted, tls: Tls): Pin
       ssl: tls,
       sslnegotiation: 'postgres',
       keepAlive: true,
-      keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
+      keepAliveInitialDelayMillis: KEEPALIVE.idleS * 1000,
     },
     // the time-out of a role could be too short for the statement that sets ours
     { user, database, application_name: applicationName, statement_timeout: '0' },

@@ -139,14 +139,13 @@ describe('conninfoOf', () => {
 
   it('probes silent connections and leaves Kerberos alone', () => {
     const text = conninfoOf(connection, 'shop', 'tag')
-    for (const part of [
-      "keepalives='1'",
-      "tcp_user_timeout='60000'",
-      "gssencmode='disable'",
-      "connect_timeout='10'",
-    ]) {
+    for (const part of ["keepalives='1'", "gssencmode='disable'", "connect_timeout='10'"]) {
       expect(text).toContain(part)
     }
+  })
+
+  it('lets a server take as long for a row as it needs', () => {
+    expect(conninfoOf(connection, 'shop', 'tag')).not.toContain('tcp_user_timeout')
   })
 
   it('looks for no certificate where the URL names none', () => {
@@ -157,6 +156,11 @@ describe('conninfoOf', () => {
 })
 
 describe('toolEnvironment', () => {
+  it('lets the server notice that a tool is gone', async () => {
+    const { stdout } = await runTool(server.programs.psql, server.url, ['-XAtc', 'SHOW tcp_keepalives_idle'])
+    expect(stdout).toBe('10\n')
+  })
+
   it('has the password, or none at all', () => {
     const url = 'postgres://joe:p%27w@db/x'
     expect(toolEnvironment(parsePostgresUrl(url)).PGPASSWORD).toBe("p'w")

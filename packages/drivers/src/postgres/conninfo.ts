@@ -1,12 +1,8 @@
+import { KEEPALIVE, SERVER_KEEPALIVE } from './keepalive.ts'
 import type { PostgresConnection } from './postgres-url.ts'
 
 /** Below a file that is no directory: nothing can ever lie there. */
 const NOWHERE = '/dev/null/none'
-/** Silence after which a tool's connection is probed, how often, and when unanswered bytes end it. */
-const KEEPALIVE_IDLE_S = 10
-const KEEPALIVE_INTERVAL_S = 5
-const KEEPALIVE_COUNT = 4
-const UNANSWERED_MS = 60_000
 
 /**
  * What a role or a database may have set otherwise, so that text written under it means something else, or nothing,
@@ -48,10 +44,9 @@ export function conninfoOf(
     gssencmode: 'disable',
     passfile: NOWHERE,
     keepalives: 1,
-    keepalives_idle: KEEPALIVE_IDLE_S,
-    keepalives_interval: KEEPALIVE_INTERVAL_S,
-    keepalives_count: KEEPALIVE_COUNT,
-    tcp_user_timeout: UNANSWERED_MS,
+    keepalives_idle: KEEPALIVE.idleS,
+    keepalives_interval: KEEPALIVE.intervalS,
+    keepalives_count: KEEPALIVE.count,
   }
   return Object.entries(values)
     .map(([name, value]) => `${name}=${quoted(String(value))}`)
@@ -66,6 +61,7 @@ export function toolEnvironment(connection: PostgresConnection): Readonly<Record
     lock_timeout: lockTimeoutMs,
     statement_timeout: 0,
     idle_in_transaction_session_timeout: 0,
+    ...SERVER_KEEPALIVE,
     ...UNAMBIGUOUS,
   }
   return {

@@ -79,6 +79,9 @@ describe('openSession', () => {
     const keys = [
       ...Object.keys(settings),
       'lock_timeout',
+      'tcp_keepalives_idle',
+      'tcp_keepalives_interval',
+      'tcp_keepalives_count',
       'client_connection_check_interval',
       'client_encoding',
     ]
@@ -99,6 +102,9 @@ describe('openSession', () => {
       default_transaction_read_only: 'off',
       default_transaction_isolation: 'read committed',
       lock_timeout: '30s',
+      tcp_keepalives_idle: '10',
+      tcp_keepalives_interval: '5',
+      tcp_keepalives_count: '4',
       client_connection_check_interval: '5s',
       client_encoding: 'UTF8',
     })

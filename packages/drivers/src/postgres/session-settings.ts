@@ -1,6 +1,7 @@
 import { AppError } from '@holdfast/core'
 import type { Client } from 'pg'
 import { escapeLiteral } from 'pg'
+import { SERVER_KEEPALIVE } from './keepalive.ts'
 import type { PostgresConnection } from './postgres-url.ts'
 
 /** What a new session knows of itself. */
@@ -17,6 +18,7 @@ const PINNED: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '0',
   idle_session_timeout: '0',
   transaction_timeout: '0',
+  ...SERVER_KEEPALIVE,
   // rows that the user may not see are an error, never left out
   row_security: 'off',
   extra_float_digits: '3',
