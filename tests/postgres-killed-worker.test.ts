@@ -13,17 +13,17 @@ import { startSystem } from './support/system.ts'
 const LEASE_MS = 1000
 const QUEUES = ['backup', 'restore', 'restore', 'verify,retention,maintenance']
 
-const BACKUPS = ['dump-begins', 'dump-begins.150ms', 'seen-copying', 'dump-done', 'storing', 'after-manifest']
+const BACKUPS = ['dump-begins', 'seen-copying', 'dump-done', 'storing', 'after-manifest']
 const RESTORES = [
   ...['staging', 'seen-creating', 'seen-loading', 'seen-indexing', 'seen-analyzing', 'staged'],
-  ...['swap-begins', 'swap-begins.20ms', 'swap-confirmed', 'swap-confirmed.1ms', 'swap-confirmed.3ms'],
+  ...['swap-begins', 'swap-confirmed', 'swap-confirmed.1ms', 'swap-confirmed.4ms'],
   ...['swap-confirmed.10ms', 'swap-done', 'before-end', 'after-end'],
 ]
 const UNDOS = [
-  ...['undo-begins', 'undo-begins.20ms', 'undo-confirmed', 'undo-confirmed.1ms', 'undo-confirmed.5ms'],
+  ...['undo-begins', 'undo-confirmed', 'undo-confirmed.1ms'],
   ...['undo-confirmed.30ms', 'undo-done', 'before-end'],
 ]
-const DRILLS = ['check-begins', 'seen-creating', 'seen-loading', 'check-done']
+const DRILLS = ['check-begins', 'seen-creating', 'seen-loading']
 const REMOVALS = ['removal-begins', 'removal-begins.30ms']
 
 /** What a worker died of is in the name of the target and of its database. */

@@ -127,6 +127,7 @@ describe('a PostgreSQL database of everything', { timeout: 180_000 }, () => {
     const consent = { into: { target: 'custom' }, dryRun: false, overwrite: true, confirm: 'custom' }
     const restored = await carryOut(system, `/v1/backups/${latest.id}/restore`, consent)
     expect(restored.error).toBeNull()
+    expect(await differencesAt(here.urlOf('custom'))).toEqual([])
     const before = await carryOut(system, '/v1/retention/apply')
     expect(before.result).toMatchObject({ replacedRemoved: [], failures: [] })
     expect(await ourDatabases(here)).toHaveLength(1)
@@ -137,7 +138,6 @@ describe('a PostgreSQL database of everything', { timeout: 180_000 }, () => {
     expect(after.result).toMatchObject({ replacedRemoved: [restored.id], failures: [] })
     expect((await system.call('GET', '/v1/replaced')).body.items).toEqual([])
     expect(await ourDatabases(here)).toEqual([])
-    expect(await differencesAt(here.urlOf('custom'))).toEqual([])
     expect((await system.call('POST', `/v1/operations/${restored.id}/undo`)).status).toBe(409)
   })
 
