@@ -35,6 +35,7 @@ const CATALOGUE = {
   DATABASE_INVALID: { retryable: false },
   DATABASE_CORRUPT: { retryable: false },
   DATABASE_LOCKED: { retryable: true },
+  DATABASE_CHANGED: { retryable: true },
   DATABASE_ACCESS_DENIED: { retryable: false },
   TARGET_UNREACHABLE: { retryable: true },
   FILES_CHANGED: { retryable: true },
