@@ -1,11 +1,16 @@
-import type { Readable, TransformCallback, Writable } from 'node:stream'
+import type { Readable, Transform, TransformCallback, Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import type { Digest } from '@holdfast/core'
 import { cancellation, HashCounter, hasCode } from '@holdfast/core'
-import type { EndMarker } from './end-marker.ts'
 
 /** At most so often progress is told. */
 const TELL_EVERY_MS = 200
+
+/** Looks at a dump as it passes, and knows in the end whether that was all of it. */
+interface EndMarker extends Transform {
+  /** Rejects with TOOL_FAILED if what passed is not a whole dump. */
+  confirm(): Promise<void>
+}
 
 /** How a dump leaves. */
 export interface Outflow {
