@@ -109,12 +109,15 @@ describe('the command line with a server', () => {
     const restored = await holdfast('backup', 'restore', 'before-42', '--to', 'main', '--yes', '--no-owner')
     expect(restored, restored.stderr).toMatchObject({ code: 0 })
     expect(rowsOf(file)).toEqual(wanted)
-    const into = ['--to', 'main', '--database', 'shop copy', '--yes']
+    const into = ['--to', 'main', '--database', 'shop copy', '--yes', '--definer', 'app@10.0.0.%']
     expect((await holdfast('backup', 'restore', 'before-42', ...into)).code).toBe(0)
     expect(rowsOf(join(directory, 'shop copy.db'))).toEqual(wanted)
     const { items } = await holdfast.json('operation', 'list', '--type', 'restore')
     expect(items[0].request.into).toEqual({ target: 'main', database: 'shop copy' })
-    expect(items.at(1).request).toMatchObject({ keepOwners: false })
+    expect(items[0].request).toMatchObject({ keepOwners: true, definer: 'app@10.0.0.%' })
+    expect(items.at(1).request).toMatchObject({ keepOwners: false, definer: null })
+    const both = await holdfast('backup', 'restore', 'before-42', ...into, '--no-owner')
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('contradict') })
     const url = ['--to', `shelf://${directory}/x`, '--database', 'y']
     expect((await holdfast('backup', 'restore', 'before-42', ...url)).code).toBe(2)
   })

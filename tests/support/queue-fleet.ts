@@ -181,7 +181,7 @@ export function acceptDeps(catalog: Catalog): AcceptDeps {
       byEngine: (engine) => ({
         engine,
         formats: [{ name: 'sqlite', extension: 'sqlite', streams: false }],
-        supports: { globals: false, filter: false, snapshot: true },
+        supports: { globals: false, filter: false, snapshot: true, definers: false },
         servers: null,
       }),
     },

@@ -35,7 +35,7 @@ function shelfFactory(sqlite: DriverFactory, options: ShelfOptions): DriverFacto
     engine: 'shelf',
     schemes: ['shelf'],
     formats: [...sqlite.formats, { name: 'other', extension: 'other', streams: false }],
-    supports: { ...sqlite.supports, globals: true },
+    supports: { ...sqlite.supports, globals: true, definers: true },
     servers: {
       isServer: (url) => parse(url).database === '',
       urlOf: (serverUrl, database) => `${serverUrl}${encodeURIComponent(requireDatabase(database))}`,

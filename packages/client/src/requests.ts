@@ -90,6 +90,8 @@ export interface RestoreRequest {
   overwrite?: boolean
   /** False: restored objects belong to whoever restores them. */
   keepOwners?: boolean
+  /** MySQL and MariaDB: the account (`user@host`) in place of the definers of views, triggers, routines and events. */
+  definer?: string
   /** Absolute directory that receives the included directories. */
   filesInto?: string
 }

@@ -267,7 +267,7 @@ function acceptDeps(): AcceptDeps {
   const byEngine = (engine: string) => ({
     engine,
     formats: [{ name: 'sqlite', extension: 'sqlite', streams: false }] as const,
-    supports: { globals: false, filter: false, snapshot: true },
+    supports: { globals: false, filter: false, snapshot: true, definers: false },
     servers: null,
   })
   const drivers = { forUrl: refuse, byEngine }

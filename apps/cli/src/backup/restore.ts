@@ -19,6 +19,8 @@ export interface RestoreBackupOptions extends WorkCommandOptions, LatestOptions 
   readonly database?: string
   /** False after `--no-owner`. */
   readonly owner: boolean
+  /** `user@host`, of MySQL and MariaDB. */
+  readonly definer?: string
   readonly filesInto?: string
   readonly dryRun?: boolean
   readonly yes?: boolean
@@ -37,10 +39,11 @@ export async function restoreBackup(
 ): Promise<void> {
   const backup = await findBackup(session, reference, options)
   const into = await destinationOf(session, options)
-  const { filesInto, owner } = options
+  const { filesInto, owner, definer } = options
   const request = {
     into,
     ...(!owner && { keepOwners: false }),
+    ...(definer !== undefined && { definer }),
     ...(filesInto !== undefined && { filesInto }),
   }
   const consent = await consentTo(session, backup, request, options)

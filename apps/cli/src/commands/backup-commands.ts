@@ -153,6 +153,10 @@ function addRestoring(backup: Command, host: Host): void {
     .option('--to-url-file <file>', 'file that holds the URL to restore to; - reads it from standard input')
     .option('--database <name>', 'of a server that it goes to: the database (default: the one it is of)')
     .option('--no-owner', 'restored objects belong to whoever restores them')
+    .option(
+      '--definer <user@host>',
+      'MySQL, MariaDB: the account in place of the definers of views, triggers, routines and events',
+    )
     .option('--files-into <directory>', 'directory (absolute) that receives the included directories')
     .option('--dry-run', 'stop after the dry run')
     .addOption(yesOption())

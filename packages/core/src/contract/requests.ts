@@ -117,6 +117,12 @@ const IntoUrl = Type.Object(
   { additionalProperties: false },
 )
 
+const DefinerSchema = Type.String({
+  // the last @ parts them: users may contain one, hosts may not
+  pattern: '^[^\\u0000-\\u001f\\u007f]{1,128}@[A-Za-z0-9._:%/-]{1,255}$',
+  description: '`user@host`: the account in place of the definers of views, triggers, routines and events',
+})
+
 const restoreOptions = {
   dryRun: Type.Optional(Type.Boolean({ default: true })),
   confirm: Type.Optional(Type.String({ maxLength: LONGEST_PATH })),
@@ -124,6 +130,7 @@ const restoreOptions = {
   keepOwners: Type.Optional(
     Type.Boolean({ default: true, description: 'false: restored objects belong to whoever restores them' }),
   ),
+  definer: Type.Optional(DefinerSchema),
   filesInto: Type.Optional(PathSchema),
 }
 

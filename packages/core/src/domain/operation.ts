@@ -70,6 +70,8 @@ export interface RestoreRequest {
   readonly confirm: string | null
   readonly overwrite: boolean
   readonly keepOwners: boolean
+  /** The account (`user@host`) in place of the definers of what is restored; null: each keeps its own. */
+  readonly definer: string | null
   /** Directory (absolute) that receives the included directories; null: see docs/restore.md. */
   readonly filesInto: string | null
 }

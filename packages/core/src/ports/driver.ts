@@ -132,6 +132,11 @@ export interface SwapResult {
 export interface RestoreOptions {
   /** Objects keep their owners and privileges; if not, all belong to whoever restores. */
   readonly keepOwners: boolean
+  /**
+   * The account (`user@host`) in place of the definers of views, triggers, routines and events; null: each keeps its
+   * own. Never together with `keepOwners: false`; engines without definers are never given one.
+   */
+  readonly definer: string | null
 }
 
 export interface StageRequest {
@@ -263,13 +268,22 @@ export interface ServerSupport {
   databases(serverUrl: string, context: DriverContext, signal: AbortSignal): Promise<readonly string[]>
 }
 
+/** What not every engine can do. */
+export interface EngineSupport {
+  readonly globals: boolean
+  readonly filter: boolean
+  readonly snapshot: boolean
+  /** Views and routines run as an account that they name, which a restore may replace. */
+  readonly definers: boolean
+}
+
 /** How an engine is plugged in: the registry holds one per engine folder. */
 export interface DriverFactory {
   readonly engine: string
   /** The first one is the default. */
   readonly formats: readonly [DumpFormat, ...DumpFormat[]]
-  /** What a backup may ask for beyond a format; anything else is refused before it is accepted. */
-  readonly supports: { readonly globals: boolean; readonly filter: boolean; readonly snapshot: boolean }
+  /** What a backup or a restore may ask for beyond a format; anything else is refused before it is accepted. */
+  readonly supports: EngineSupport
   /** Null for engines without servers. */
   readonly servers: ServerSupport | null
   /** URL schemes without the colon, e.g. `sqlite`. */

@@ -24,6 +24,7 @@ export async function acceptRestore(
     confirm: body.confirm ?? null,
     overwrite: body.overwrite ?? false,
     keepOwners: body.keepOwners ?? true,
+    definer: definerOf(deps, body, backup),
     filesInto: body.filesInto ?? null,
   } as const
   const target = 'target' in into ? into.target : null
@@ -37,6 +38,24 @@ export async function acceptRestore(
     lockKey,
     backupId: backup.id,
     equalTo,
+  })
+}
+
+/** What an engine cannot do is refused when it is asked for, not when the database is restored. */
+function definerOf(
+  { drivers }: Pick<AcceptDeps, 'drivers'>,
+  { definer, keepOwners }: RestoreBody,
+  { engine }: Pick<Backup, 'engine'>,
+): string | null {
+  if (definer === undefined) return null
+  if (!drivers.byEngine(engine).supports.definers) {
+    throw new AppError('INVALID_REQUEST', `restores of ${engine} do not know 'definer'`, {
+      hint: 'leave it out: only views and routines of MySQL and MariaDB have definers',
+    })
+  }
+  if (keepOwners !== false) return definer
+  throw new AppError('INVALID_REQUEST', "'definer' and 'keepOwners': false contradict each other", {
+    hint: "with 'keepOwners': false whoever restores becomes the definer; leave out one of the two",
   })
 }
 

@@ -16,8 +16,8 @@ import { driverOfDestination, isOwnPlace } from './target-driver.ts'
 /** So often a swap that was interrupted by a crash is tried again before a person has to look. */
 const SWAP_ATTEMPTS = 10
 
-/** What requests did not say that were recorded by the first release. */
-const EARLIER = { keepOwners: true } as const
+/** What requests did not say that were recorded by earlier releases. */
+const EARLIER = { keepOwners: true, definer: null } as const
 
 /** Carries out restores and their undoing. */
 export function restoreHandler(deps: WorkDeps): OperationHandler {

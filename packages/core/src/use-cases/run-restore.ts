@@ -6,7 +6,13 @@ import { backupPrefix } from '../domain/object-keys.ts'
 import type { Progress, RestoreRequest } from '../domain/operation.ts'
 import { AppError, throwIfAborted } from '../errors.ts'
 import type { OperationEnd } from '../ports/catalog.ts'
-import type { DatabaseDriver, DestinationReport, DumpDescription, RestoreNeeds } from '../ports/driver.ts'
+import type {
+  DatabaseDriver,
+  DestinationReport,
+  DumpDescription,
+  RestoreNeeds,
+  RestoreOptions,
+} from '../ports/driver.ts'
 import type { OperationContext } from '../ports/handler.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { WorkDeps } from '../ports/work.ts'
@@ -108,7 +114,7 @@ async function prepare(
   const destination = await driver.inspectDestination(context.signal)
   await requireForeign(deps, storage, backup, destination)
   const dump = await describeDump(storage, manifest, context.signal)
-  const needs = await driver.preflight(dump, { keepOwners: request.keepOwners }, context.signal)
+  const needs = await driver.preflight(dump, optionsOf(request), context.signal)
   const files = await planFiles({ ...deps, storage }, manifest, destination, {
     filesInto: request.filesInto,
     isOwnTarget: isOwnPlace(request.into, backup),
@@ -152,7 +158,7 @@ async function stage(restoring: Restoring): Promise<SwapJournal> {
       {
         operationId: context.operation.id,
         dump: restoring.dump,
-        options: { keepOwners: request.keepOwners },
+        options: optionsOf(request),
         scratchDir,
         onProgress: (progress) => context.report('staging', percentOf(progress, data.sizeBytes)),
       },
@@ -212,6 +218,10 @@ async function reportDryRun(restoring: Restoring): Promise<OperationEnd> {
     warnings: [...destination.warnings, ...needs.warnings],
   }
   return { state: 'completed', result, failure: null, backup: null, replaced: null, undone: null }
+}
+
+function optionsOf({ keepOwners, definer }: RestoreRequest): RestoreOptions {
+  return { keepOwners, definer }
 }
 
 function percentOf(progress: Progress, dumpBytes: number): Progress {

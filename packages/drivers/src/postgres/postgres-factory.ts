@@ -30,7 +30,7 @@ export function postgresDriverFactory(options: PostgresDriverOptions = {}): Driv
       { name: 'directory', extension: 'dir.tar', streams: false },
       { name: 'tar', extension: 'tar', streams: true },
     ],
-    supports: { globals: true, filter: true, snapshot: false },
+    supports: { globals: true, filter: true, snapshot: false, definers: false },
     servers: {
       isServer: (url) => parsePostgresUrl(url).database === null,
       urlOf: withDatabase,

@@ -25,7 +25,7 @@ export function sqliteDriverFactory(options: SqliteDriverOptions = {}): DriverFa
     engine: 'sqlite',
     schemes: ['sqlite'],
     formats: [{ name: 'sqlite', extension: 'sqlite', streams: false }],
-    supports: { globals: false, filter: false, snapshot: true },
+    supports: { globals: false, filter: false, snapshot: true, definers: false },
     servers: null,
 
     create(url: string, context: DriverContext): DatabaseDriver {

@@ -132,6 +132,7 @@ export class CatalogBench {
       confirm: into,
       overwrite: true,
       keepOwners: true,
+      definer: null,
       filesInto: null,
     } as const
     const about = { target: into, backupId: backup.id, ...where(into, asked) }

@@ -105,7 +105,7 @@ export class DriverBench {
 
   async stageRequest(dump: TakenDump, change: Partial<StageRequest> = {}): Promise<StageRequest> {
     const scratchDir = await mkdtemp(join(this.place.context.scratchDir, 'stage-'))
-    const options = { keepOwners: true }
+    const options = { keepOwners: true, definer: null }
     const operationId = this.newOperationId()
     return { operationId, dump: dump.description, options, scratchDir, onProgress: () => {}, ...change }
   }

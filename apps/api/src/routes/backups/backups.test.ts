@@ -238,6 +238,21 @@ describe('working with a backup', () => {
     })
   })
 
+  it.each(['app', 'app@', 'app@ho st', 'a\np@host'])('takes no %j for an account', async (definer) => {
+    const body = { into: { target: 'copy' }, definer }
+    const asked = await api.call('POST', '/v1/backups/first/restore', { body })
+    expect(asked.body).toMatchObject({ status: 400, code: 'INVALID_REQUEST' })
+  })
+
+  it('refuses definers where an engine has none, before anything is accepted', async () => {
+    const body = { into: { target: 'copy' }, definer: 'app@%' }
+    const asked = await api.call('POST', '/v1/backups/first/restore', { body })
+    expect(asked.body).toMatchObject({
+      status: 400,
+      detail: expect.stringContaining("do not know 'definer'"),
+    })
+  })
+
   it('restores into a URL, which is shown without being told to anybody else', async () => {
     const url = `sqlite://${api.directory}/elsewhere.db`
     const done = await api.carryOut('/v1/backups/first/restore', { into: { url }, dryRun: false })

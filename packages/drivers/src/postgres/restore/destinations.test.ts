@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import type { DumpFile } from '../testing/restore-bench.ts'
 import { databaseOf, quote, RestoreBench } from '../testing/restore-bench.ts'
 
-const WITH_OWNERS: RestoreOptions = { keepOwners: true }
-const WITHOUT_OWNERS: RestoreOptions = { keepOwners: false }
+const WITH_OWNERS: RestoreOptions = { keepOwners: true, definer: null }
+const WITHOUT_OWNERS: RestoreOptions = { keepOwners: false, definer: null }
 
 let server: PostgresServer
 let bench: RestoreBench

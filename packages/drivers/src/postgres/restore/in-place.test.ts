@@ -57,7 +57,9 @@ describe('PostgresRestore without CREATEDB', () => {
     const source = await seededOfUser(3)
     const dump = await bench.dump(source, format)
     const url = await emptyOfUser()
-    const needs = await bench.restore(url).preflight(dump.description, { keepOwners: true }, never)
+    const needs = await bench
+      .restore(url)
+      .preflight(dump.description, { keepOwners: true, definer: null }, never)
     assert.match(needs.warnings.join(), /may not create databases/)
     const operationId = bench.newOperationId()
     const ticket = await bench.stage(dump, url, { operationId })
@@ -161,9 +163,14 @@ describe('PostgresRestore without CREATEDB', () => {
       [full, /not empty/],
     ] as const) {
       const url = server.urlOf(name, user)
-      const asked = bench.restore(url).preflight(dump.description, { keepOwners: false }, never)
+      const asked = bench
+        .restore(url)
+        .preflight(dump.description, { keepOwners: false, definer: null }, never)
       assert.match((await rejectsWith('RESTORE_NOT_POSSIBLE', asked)).message, problem)
-      await rejectsWith('RESTORE_NOT_POSSIBLE', bench.stage(dump, url, { options: { keepOwners: false } }))
+      await rejectsWith(
+        'RESTORE_NOT_POSSIBLE',
+        bench.stage(dump, url, { options: { keepOwners: false, definer: null } }),
+      )
     }
   })
 

@@ -65,7 +65,7 @@ describe('PostgresRestore', () => {
     await server.createDatabase(name, `OWNER ${quote(user.name)}`)
     const url = server.urlOf(name, user)
     const empty = await bench.digest(server.urlOf(name))
-    const options = { keepOwners: false }
+    const options = { keepOwners: false, definer: null }
     await bench.restore(url).preflight(dump.description, options, never)
     const { replaced } = await bench.run(dump, url, { options })
     assert.ok(replaced)

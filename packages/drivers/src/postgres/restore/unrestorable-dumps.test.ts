@@ -8,7 +8,7 @@ import type { DumpFile, DumpFormatName } from '../testing/restore-bench.ts'
 import { databaseOf, RestoreBench } from '../testing/restore-bench.ts'
 
 const FORMATS: readonly DumpFormatName[] = ['custom', 'plain', 'directory', 'tar']
-const WITHOUT_OWNERS = { options: { keepOwners: false } }
+const WITHOUT_OWNERS = { options: { keepOwners: false, definer: null } }
 
 let server: PostgresServer
 let bench: RestoreBench
@@ -118,7 +118,7 @@ describe('a dump that cannot be restored', () => {
     const dump = await bench.dump(await bench.seeded(6))
     const huge = { ...dump, description: { ...dump.description, sizeBytes: 2 ** 52 } }
     await rejectsWith('TEMPORARY_SPACE_FULL', bench.stage(huge, url))
-    const asked = bench.restore(url).preflight(huge.description, { keepOwners: true }, never)
+    const asked = bench.restore(url).preflight(huge.description, { keepOwners: true, definer: null }, never)
     await rejectsWith('TEMPORARY_SPACE_FULL', asked)
   })
 
@@ -156,7 +156,7 @@ describe('a dump that can be restored', () => {
     const name = databaseOf(await server.createDatabase(undefined, `OWNER ${user.name}`))
     const own = server.urlOf(name, user)
     const restore = bench.restore(own)
-    await restore.preflight(dump.description, { keepOwners: false }, never)
+    await restore.preflight(dump.description, { keepOwners: false, definer: null }, never)
     const { replaced } = await bench.run(dump, own, WITHOUT_OWNERS)
     assert.ok(replaced)
     assert.equal(await bench.digest(own), await bench.digest(source))

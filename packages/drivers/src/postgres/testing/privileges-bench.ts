@@ -93,7 +93,7 @@ export class PrivilegesBench {
   async restore(
     dump: TakenDump,
     url: string,
-    options: RestoreOptions = { keepOwners: true },
+    options: RestoreOptions = { keepOwners: true, definer: null },
   ): Promise<string> {
     const driver = this.driver(url)
     await driver.preflight(dump.description, options, never)

@@ -158,7 +158,7 @@ export class RestoreBench {
 
   async request(dump: DumpFile, change: Partial<StageRequest> = {}): Promise<StageRequest> {
     const scratchDir = await mkdtemp(join(this.#directory.path, 'stage-'))
-    const options = { keepOwners: true }
+    const options = { keepOwners: true, definer: null }
     const operationId = this.newOperationId()
     return { operationId, dump: dump.description, options, scratchDir, onProgress: () => {}, ...change }
   }
