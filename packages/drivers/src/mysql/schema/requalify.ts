@@ -1,0 +1,59 @@
+import { quoteName } from '../quote.ts'
+import type { Dialect, Token } from './sql-tokens.ts'
+import { isWord, nameOf, PLAIN_DIALECT, tokensOf } from './sql-tokens.ts'
+
+/**
+ * Puts another schema in the place of `from` wherever SQL that a server printed names it as a qualifier: before
+ * functions and sequences, before tables, and before columns with all three parts. Texts and comments stay as they are,
+ * and so does `` `from`.`x` `` in the place of a column: there it is a table or an alias that has the schema's name.
+ */
+export function requalify(sql: string, from: string, to: string, dialect: Dialect = PLAIN_DIALECT): string {
+  // by far the most SQL does not name its schema
+  if (from === to || !mayMention(sql, from, dialect)) return sql
+  return qualifiersIn(sql, from, dialect)
+    .toReversed()
+    .reduce((text, { start, end }) => text.slice(0, start) + quoteName(to) + text.slice(end), sql)
+}
+
+/** Whether {@link requalify} would change something. */
+export function mentionsSchema(sql: string, schema: string, dialect: Dialect = PLAIN_DIALECT): boolean {
+  return mayMention(sql, schema, dialect) && qualifiersIn(sql, schema, dialect).length > 0
+}
+
+function mayMention(sql: string, schema: string, dialect: Dialect): boolean {
+  return (
+    sql.includes(`${quoteName(schema)}.`) ||
+    (dialect.ansiQuotes && sql.includes(`"${schema.replaceAll('"', '""')}".`))
+  )
+}
+
+function qualifiersIn(sql: string, schema: string, dialect: Dialect): readonly Token[] {
+  const tokens = [...tokensOf(sql, dialect)].filter(({ kind }) => kind !== 'blank' && kind !== 'comment')
+  const openers: number[] = []
+  return tokens.filter((token, at) => {
+    if (token.source === '(') openers.push(at)
+    if (token.source === ')') openers.pop()
+    if (token.kind !== 'name' || nameOf(token) !== schema) return false
+    if (tokens[at + 1]?.source !== '.' || tokens[at - 1]?.source === '.') return false
+    const after = tokens[at + 3]?.source
+    return after === '.' || after === '(' || isTablePlace(tokens, at, openers)
+  })
+}
+
+const OF_SEQUENCES = ['NEXTVAL', 'LASTVAL', 'SETVAL'] as const
+const BEFORE_TABLES = ['FROM', 'JOIN', 'STRAIGHT_JOIN', 'REFERENCES'] as const
+/** Functions whose arguments a FROM divides: `extract(year from …)`. */
+const WITH_FROM = ['EXTRACT', 'TRIM', 'SUBSTRING', 'SUBSTR', 'MID'] as const
+
+function isTablePlace(tokens: readonly Token[], at: number, openers: readonly number[]): boolean {
+  let before = at - 1
+  let depth = openers.length
+  while (tokens[before]?.source === '(') {
+    before -= 1
+    depth -= 1
+  }
+  if (depth < openers.length && isWord(tokens[before], ...OF_SEQUENCES)) return true
+  if (!isWord(tokens[before], ...BEFORE_TABLES)) return false
+  const opener = openers[depth - 1]
+  return opener === undefined || !isWord(tokens[opener - 1], ...WITH_FROM)
+}
