@@ -138,23 +138,25 @@ export type {
   DatabaseInfo,
   DestinationReport,
   DriverContext,
-  DriverFactory,
-  DriverRegistry,
   DumpDescription,
-  DumpFormat,
   DumpRequest,
   DumpSink,
   DumpSummary,
   ReplacedTicket,
   RestoreNeeds,
   RestoreOptions,
-  ServerSupport,
   StageRequest,
   StageTicket,
-  StoredPart,
-  StoredParts,
   SwapResult,
 } from './ports/driver.ts'
+export type {
+  DriverFactory,
+  DriverRegistry,
+  DumpFormat,
+  ServerSupport,
+  StoredPart,
+  StoredParts,
+} from './ports/driver-factory.ts'
 export type { OperationContext, OperationHandler, OperationPause } from './ports/handler.ts'
 export type { Logger } from './ports/logger.ts'
 export type { JobQueue, OperationEvent, OperationEvents } from './ports/queue.ts'

@@ -1,4 +1,4 @@
-import type { StoredPart, StoredParts } from '../ports/driver.ts'
+import type { StoredPart, StoredParts } from '../ports/driver-factory.ts'
 import type { Artifact, UnsignedManifest } from './manifest.ts'
 import { outputHasSha256, shellBlock } from './shell-commands.ts'
 import type { Compression } from './target.ts'

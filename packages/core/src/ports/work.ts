@@ -1,6 +1,7 @@
 import type { Catalog } from './catalog.ts'
 import type { Clock } from './clock.ts'
-import type { DriverContext, DriverRegistry } from './driver.ts'
+import type { DriverContext } from './driver.ts'
+import type { DriverRegistry } from './driver-factory.ts'
 import type { Logger } from './logger.ts'
 import type { ManifestSigner, Seal } from './seal.ts'
 import type { Storage } from './storage.ts'

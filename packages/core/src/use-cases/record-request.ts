@@ -4,7 +4,7 @@ import type { Operation, OperationRequest } from '../domain/operation.ts'
 import { uuidv7 } from '../domain/uuid.ts'
 import type { Catalog, NewOperation } from '../ports/catalog.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { DriverFactory, DriverRegistry } from '../ports/driver.ts'
+import type { DriverFactory, DriverRegistry } from '../ports/driver-factory.ts'
 import type { Seal } from '../ports/seal.ts'
 import type { StorageRegistry } from '../ports/work.ts'
 

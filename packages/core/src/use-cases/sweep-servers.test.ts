@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../errors.ts'
 import { AppError } from '../errors.ts'
-import type { DatabaseDriver, DriverFactory } from '../ports/driver.ts'
+import type { DatabaseDriver } from '../ports/driver.ts'
+import type { DriverFactory } from '../ports/driver-factory.ts'
 import type { ServerSweepDeps } from './sweep-servers.ts'
 import { sweepServers } from './sweep-servers.ts'
 

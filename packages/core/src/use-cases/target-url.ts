@@ -1,7 +1,7 @@
 import type { Target } from '../domain/target.ts'
 import { AppError } from '../errors.ts'
 import type { Catalog } from '../ports/catalog.ts'
-import type { DriverFactory, DriverRegistry } from '../ports/driver.ts'
+import type { DriverFactory, DriverRegistry } from '../ports/driver-factory.ts'
 import type { Seal } from '../ports/seal.ts'
 
 /** Purpose under which the URL of a restore is sealed; opening it needs the same. */
