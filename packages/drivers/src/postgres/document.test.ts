@@ -4,7 +4,7 @@ import { throwsWith } from '@holdfast/testing'
 import { describe, it } from 'vitest'
 import { postgresDriverFactory } from './postgres-factory.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
-import { ownName } from './restore/database-names.ts'
+import { ownName } from '../client-server/own-names.ts'
 
 const DOCUMENT = readFileSync(new URL('../../../../docs/engines/postgres.md', import.meta.url), 'utf8')
 

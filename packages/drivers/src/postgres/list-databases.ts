@@ -1,7 +1,7 @@
 import { hasCode } from '@holdfast/core'
 import { sqlStateOf } from './failure.ts'
 import type { PostgresParts } from './postgres-parts.ts'
-import { readOwnName } from './restore/database-names.ts'
+import { readOwnName } from '../client-server/own-names.ts'
 import type { Session } from './session.ts'
 import { openSession } from './session.ts'
 
