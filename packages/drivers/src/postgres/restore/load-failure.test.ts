@@ -42,6 +42,24 @@ describe('failureOfLoad', () => {
     expect(failure.message).toMatch(/^pg_restore: /)
   })
 
+  it.each([
+    'pg_restore:pg_restore: error: $\npg_restore: error: could not write to the communication channel: Broken pipe',
+    'pg_restore: pg_restore: error: $\npg_restore: error: a worker process died unexpectedly',
+    'pg_restore: error: $\n error: a worker process died unexpectedly',
+    'pg_restore: processing data for pg_restore: error: $\ntable "t"\npg_restore: error: a worker process died unexpectedly',
+  ])('hears the process at fault when others talk at the same time: %j', async (printed) => {
+    const said =
+      'reconnection failed: connection to server at "h" failed: FATAL:  sorry, too many clients already'
+    const failure = await failureAfter(printed.replace('$', () => said))
+    expect(failure).toMatchObject({ code: 'TARGET_UNREACHABLE', retryable: true })
+    expect(failure.message).toContain('no connection left')
+  })
+
+  it('has a process that was ended tried again', async () => {
+    const failure = await failureAfter('pg_restore: error: a worker process died unexpectedly')
+    expect(failure).toMatchObject({ code: 'TOOL_FAILED', retryable: true })
+  })
+
   it('names the object also if the server is to blame', async () => {
     const { message, hint } = await failureAfter(at('ERROR:  could not create locale "xx_XX"'))
     expect(message).toBe(

@@ -25,9 +25,9 @@ export async function failureOfLoad(
 ): Promise<AppError> {
   const { failure } = log
   const cause = error instanceof AppError ? error.cause : error
-  if (failure === null || !(cause instanceof ToolFailure)) return failureOfTool(error, what)
+  if (!(cause instanceof ToolFailure)) return failureOfTool(error, what)
   const at = script === null || log.scriptLine === null ? null : await objectAtLine(script, log.scriptLine)
-  const told = failureOfTool(toolFailed(cause.exit, failure), what)
+  const told = failureOfTool(failure === null ? error : toolFailed(cause.exit, failure), what)
   const message = at === null ? told.message : `${told.message} (at ${at})`
   const other = meaningOf(log.error, NOT_OF_DUMP)
   if (other !== null && told.code === 'TOOL_FAILED') {
@@ -35,6 +35,7 @@ export async function failureOfLoad(
     const place = / \(at [^\n]*\)$/.exec(message)?.[0] ?? ''
     return new AppError(code, `${what}: ${reason}${place}`, { ...options, cause: told.cause })
   }
+  if (failure === null) return told
   if (!isOfDump(told, cause.exit, log)) {
     return new AppError(told.code, message, {
       ...(told.hint === null ? {} : { hint: told.hint }),

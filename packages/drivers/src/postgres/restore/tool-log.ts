@@ -6,7 +6,10 @@ const LINES_KEPT = 12
 /** One of these stands in what pg_restore prints for each entry of an archive; parallel ones share a line at times. */
 const ENTRY = /creating [A-Z][A-Z ]* "|executing [A-Z][A-Z ]* |processing data for table "|processing BLOBS/g
 const ENTRY_AT_FAULT = /^pg_restore: from TOC entry /
-const ERROR = /^pg_restore: error: /
+/** A process begins its line where another one has just begun its own. */
+const ERROR = /^(?:pg_restore: ?)*(?=pg_restore: error: )/
+/** What its other processes say when one has ended, which has said itself why. */
+const ERROR_OF_ANOTHER = /error: (?:a worker process died|could not (?:write to|read from) the communication)/
 /** psql tells warnings in the same way; an error is the last that it tells. */
 const MESSAGE = /^psql: error: |^psql:[^\n]*?:\d+: /
 
@@ -15,6 +18,7 @@ export class ToolLog {
   entries = 0
   #rest = ''
   #entryAtFault = ''
+  #aftermath = ''
   #kept: string[] = []
 
   readonly hear = (text: string): void => {
@@ -34,9 +38,9 @@ export class ToolLog {
     return number === undefined ? null : Number(number)
   }
 
-  /** Its first line alone. */
+  /** Its first line alone, or what other processes said of it. */
   get error(): string {
-    return this.#kept[0] ?? ''
+    return this.#kept[0] ?? this.#aftermath
   }
 
   /** The line of the script in which psql found it. */
@@ -55,8 +59,9 @@ export class ToolLog {
     if (MESSAGE.test(line)) this.#kept = []
     else if (this.#kept.length === 0) {
       if (ENTRY_AT_FAULT.test(line)) this.#entryAtFault = line
-      if (!ERROR.test(line)) return
+      if (ERROR_OF_ANOTHER.test(line)) this.#aftermath = line
+      if (!ERROR.test(line) || ERROR_OF_ANOTHER.test(line)) return
     }
-    if (this.#kept.length < LINES_KEPT) this.#kept.push(line)
+    if (this.#kept.length < LINES_KEPT) this.#kept.push(line.replace(ERROR, ''))
   }
 }
