@@ -1,7 +1,7 @@
 import { AppError, cancellation, throwIfAborted } from '@holdfast/core'
 import { DatabaseError } from 'pg'
+import { KEEPALIVE } from '../client-server/keepalive.ts'
 import { toFailureOf } from './failure.ts'
-import { KEEPALIVE } from './keepalive.ts'
 import { PinnedClient } from './pinned-client.ts'
 import type { PostgresConnection } from './postgres-url.ts'
 import type { Backend } from './session-settings.ts'

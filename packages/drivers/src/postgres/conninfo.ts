@@ -1,4 +1,5 @@
-import { KEEPALIVE, SERVER_KEEPALIVE } from './keepalive.ts'
+import { KEEPALIVE } from '../client-server/keepalive.ts'
+import { SERVER_KEEPALIVE } from './keepalive.ts'
 import type { PostgresConnection } from './postgres-url.ts'
 
 /** Below a file that is no directory: nothing can ever lie there. */

@@ -1,6 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
 import type { ConnectionOptions } from 'node:tls'
-import { AppError } from '@holdfast/core'
+import { readTlsFiles } from '../client-server/tls-files.ts'
 import type { PostgresConnection } from './postgres-url.ts'
 
 /** How to connect: over TLS with these options, or plainly. */
@@ -18,41 +17,13 @@ export async function tlsAttempts(connection: PostgresConnection): Promise<reado
   return [tls]
 }
 
-async function tlsOptions({
-  sslMode,
-  sslRootCert,
-  sslCert,
-  sslKey,
-}: PostgresConnection): Promise<ConnectionOptions> {
-  const ca = sslRootCert === undefined ? null : await readPem(sslRootCert, 'sslrootcert')
-  const cert = sslCert === undefined ? null : await readPem(sslCert, 'sslcert')
-  const key = sslKey === undefined ? null : await readKey(sslKey)
+async function tlsOptions(connection: PostgresConnection): Promise<ConnectionOptions> {
+  const { ca, client } = await readTlsFiles(connection)
   return {
     // like libpq, a given authority is asked in every mode
     rejectUnauthorized: ca !== null,
     ...(ca === null ? {} : { ca }),
-    ...(cert === null || key === null ? {} : { cert, key }),
-    ...(sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+    ...client,
+    ...(connection.sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
   }
-}
-
-async function readPem(path: string, parameter: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new AppError('INVALID_CONNECTION', `the file of the parameter ${parameter} cannot be read`, {
-      hint: 'it must be there and readable where the worker runs, and where targets are checked',
-      cause,
-    })
-  }
-}
-
-/** The tools refuse a key that others may read, so we do. */
-async function readKey(path: string): Promise<string> {
-  const key = await readPem(path, 'sslkey')
-  const { mode, uid } = await stat(path)
-  if ((mode & (uid === 0 ? 0o037 : 0o077)) === 0) return key
-  throw new AppError('INVALID_CONNECTION', 'the file of the parameter sslkey may be read by others', {
-    hint: 'chmod 600 it',
-  })
 }
