@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process'
-import { access, constants, readdir, realpath } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { AppError } from '@holdfast/core'
+import type { ToolPlaces } from '../client-server/client-directories.ts'
+import { clientDirectories, isProgram, printedVersion } from '../client-server/client-directories.ts'
 
 /** One installed client: absolute paths of its programs. */
 export interface ClientTools {
@@ -17,18 +17,9 @@ export interface ClientTools {
   readonly versionText: string
 }
 
-/** Where to look for clients. */
-export interface ToolPlaces {
-  /** Of the operator's choice; looked at first. */
-  readonly configuredDirectory: string | null
-  /** As in the environment variable. */
-  readonly path: string
-}
-
 const PROGRAMS = ['pg_dump', 'pg_dumpall', 'pg_restore', 'psql'] as const
 /** Older ones do not know all that our connections need. */
 const OLDEST_MAJOR = 12
-const ANSWERS_WITHIN_MS = 5_000
 
 /** Where distributions keep every version in a directory of its own; `*` is part of one name. */
 const STANDARD = [
@@ -47,16 +38,10 @@ const STANDARD = [
 
 /** Every complete client that is installed, each directory once: the configured one, then the usual ones, then PATH. */
 export async function findClientTools(
-  { configuredDirectory, path }: ToolPlaces,
+  places: ToolPlaces,
   standard: readonly string[] = STANDARD,
 ): Promise<readonly ClientTools[]> {
-  const usual = (await Promise.all(standard.map(expand))).flat()
-  const onPath = path.split(delimiter).filter((directory) => directory.startsWith('/'))
-  const configured = configuredDirectory === null ? [] : [configuredDirectory]
-  const real = await Promise.all(
-    [...configured, ...usual, ...onPath].map((place) => realpath(place).catch(() => null)),
-  )
-  const directories = [...new Set(real)].filter((directory) => directory !== null)
+  const directories = await clientDirectories(places, standard)
   return (await Promise.all(directories.map(clientIn))).filter((tools) => tools !== null)
 }
 
@@ -107,7 +92,7 @@ export class Toolbox {
   async #choose(found: Promise<readonly ClientTools[]>, serverVersion: number): Promise<ClientTools | null> {
     try {
       const tools = chooseTools(await found, serverVersion)
-      return (await isProgram(tools.pgDump)) ? tools : null
+      return (await isClientProgram(tools.pgDump)) ? tools : null
     } catch {
       return null
     }
@@ -130,42 +115,24 @@ function installHint(major: number): string {
   )
 }
 
-async function expand(pattern: string): Promise<readonly string[]> {
-  const [parent = '', prefix = '', suffix = ''] = /^(.*\/)([^/*]*)\*(.*)$/.exec(pattern)?.slice(1) ?? []
-  if (parent === '') return [pattern]
-  const names = await readdir(parent).catch(() => [])
-  const matching = names.filter((name) => name.startsWith(prefix))
-  return matching.map((name) => `${parent}${name}${suffix}`)
-}
-
 async function clientIn(directory: string): Promise<ClientTools | null> {
   const files = PROGRAMS.map((name) => join(directory, name))
   const [pgDump, pgDumpall, pgRestore, psql] = files
   if (pgDump === undefined || pgDumpall === undefined || pgRestore === undefined || psql === undefined)
     return null
-  if (!(await Promise.all(files.map(isProgram))).every(Boolean)) return null
+  if (!(await Promise.all(files.map(isClientProgram))).every(Boolean)) return null
   const version = await versionOf(pgDump)
   if (version === null || majorOf(version) < OLDEST_MAJOR) return null
   return { directory, pgDump, pgDumpall, pgRestore, psql, version, versionText: versionText(version) }
 }
 
-/** False for Debian's wrapper too: it runs whichever version it thinks best. */
-async function isProgram(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK)
-    return !(await realpath(file)).endsWith('/pg_wrapper')
-  } catch {
-    return false
-  }
+/** Debian's wrapper is none: it runs whichever version it thinks best. */
+async function isClientProgram(file: string): Promise<boolean> {
+  return (await isProgram(file)) && !(await realpath(file)).endsWith('/pg_wrapper')
 }
 
 async function versionOf(program: string): Promise<number | null> {
-  try {
-    const options = { timeout: ANSWERS_WITHIN_MS, env: { LC_ALL: 'C', PATH: '/usr/bin:/bin' } }
-    const { stdout } = await promisify(execFile)(program, ['--version'], options)
-    const [, major, minor = '0'] = /^\S+ \([^)]*\) (\d{1,3})(?:\.(\d{1,4}))?/.exec(stdout) ?? []
-    return major === undefined ? null : Number(major) * 10_000 + Number(minor)
-  } catch {
-    return null
-  }
+  const printed = await printedVersion(program)
+  const [, major, minor = '0'] = /^\S+ \([^)]*\) (\d{1,3})(?:\.(\d{1,4}))?/.exec(printed ?? '') ?? []
+  return major === undefined ? null : Number(major) * 10_000 + Number(minor)
 }
