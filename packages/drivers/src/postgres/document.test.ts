@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { throwsWith } from '@holdfast/testing'
 import { describe, it } from 'vitest'
+import { ownName } from '../client-server/own-names.ts'
 import { postgresDriverFactory } from './postgres-factory.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
-import { ownName } from '../client-server/own-names.ts'
 
 const DOCUMENT = readFileSync(new URL('../../../../docs/engines/postgres.md', import.meta.url), 'utf8')
 

@@ -1,7 +1,7 @@
 import { hasCode } from '@holdfast/core'
+import { readOwnName } from '../client-server/own-names.ts'
 import { sqlStateOf } from './failure.ts'
 import type { PostgresParts } from './postgres-parts.ts'
-import { readOwnName } from '../client-server/own-names.ts'
 import type { Session } from './session.ts'
 import { openSession } from './session.ts'
 
