@@ -15,7 +15,9 @@ const BOUND_MS = 25_000
 
 let server: PostgresServer
 let bench: RestoreBench
+/** One that takes seconds to load, and one that does not. */
 let dump: DumpFile
+let small: DumpFile
 let url: string
 let old: string
 let restored: string
@@ -25,8 +27,9 @@ beforeAll(async () => {
     settings: { max_connections: MOST_CONNECTIONS, superuser_reserved_connections: 0 },
   })
   bench = await RestoreBench.make(server)
-  const source = await bench.slow()
-  dump = await bench.dump(source)
+  dump = await bench.dump(await bench.slow())
+  const source = await bench.seeded(2)
+  small = await bench.dump(source)
   restored = await bench.digest(source)
   url = `${await bench.seeded(1)}?connect_timeout=2`
   old = await bench.digest(url)
@@ -136,14 +139,16 @@ describe('a restore into a server in trouble', () => {
     const fill = async () => {
       for (;;) held.push(await server.hold('postgres', 'SELECT 1'))
     }
-    await fill().catch(() => {})
-    const asked = bench.stage(dump, url)
-    const error = await rejectsWith('TARGET_UNREACHABLE', asked)
-    assert.match(error.message, /no connection left/)
-    // enough for those of ours that come first, but not for all
-    for (const session of held.splice(0, 2)) await session.release()
-    await rejectsWith('TARGET_UNREACHABLE', bench.stage(dump, url))
-    for (const session of held) await session.release()
+    try {
+      await fill().catch(() => {})
+      const error = await rejectsWith('TARGET_UNREACHABLE', bench.stage(dump, url))
+      assert.match(error.message, /no connection left/)
+      // enough for those of ours that come first, but not for all
+      for (const session of held.splice(0, 2)) await session.release()
+      await rejectsWith('TARGET_UNREACHABLE', bench.stage(dump, url))
+    } finally {
+      for (const session of held) await session.release()
+    }
     assert.deepEqual(await bench.own(), [])
   })
 
@@ -176,7 +181,7 @@ describe('a restore into a server in trouble', () => {
   })
 
   it('changes nothing when the server dies before the commit of a swap', async () => {
-    const ticket = await bench.stage(dump, url)
+    const ticket = await bench.stage(small, url)
     let isBack = Promise.resolve()
     const killAndResume = () => {
       isBack = server.kill().then(() => server.resume())
@@ -197,7 +202,7 @@ describe('a restore into a server in trouble', () => {
   it('knows that a swap has happened whose commit was never answered', async () => {
     const proxy = await startProxy(server.port)
     const asked = url.replace(`:${server.port}/`, `:${proxy.port}/`)
-    const ticket = await bench.stage(dump, asked)
+    const ticket = await bench.stage(small, asked)
     // the server reads the commit when it goes on, and nobody hears its answer
     const freeze = async () => {
       await server.freeze()
@@ -220,7 +225,7 @@ describe('a restore into a server in trouble', () => {
   it('finds out what became of a swap when the network is away in its commit', async () => {
     const proxy = await startProxy(server.port)
     const asked = url.replace(`:${server.port}/`, `:${proxy.port}/`)
-    const ticket = await bench.stage(dump, asked)
+    const ticket = await bench.stage(small, asked)
     const cut = async () => {
       proxy.stall()
       setTimeout(() => void proxy.close(), 500)
