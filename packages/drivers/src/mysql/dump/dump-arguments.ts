@@ -1,0 +1,53 @@
+import type { ServerFacts } from '../flavours.ts'
+
+/** What is to be dumped, and by which program. */
+export interface DumpArguments {
+  readonly server: Pick<ServerFacts, 'flavour'>
+  /** Version of the program. */
+  readonly version: number
+  readonly schema: string
+  /** Tables and views that are left out. */
+  readonly leftOut: readonly string[]
+  readonly history: boolean
+}
+
+/** Always, for both flavours. Never `--databases`: the script would name the schema that it was taken from. */
+const ALWAYS = [
+  '--single-transaction',
+  '--quick',
+  '--routines',
+  '--triggers',
+  '--events',
+  '--hex-blob',
+  '--tz-utc',
+  // a script with them stops at a table whose default asks a sequence
+  '--skip-add-locks',
+  '--default-character-set=utf8mb4',
+  '--max-allowed-packet=1G',
+  '--comments',
+  '--dump-date',
+]
+
+const HISTORY = '--dump-history'
+
+/** Since then, server and program can write rows of the past into a table. */
+export const HISTORY_SINCE = 101_100
+
+/** Arguments of the dump program, behind the one that names its option file. */
+export function dumpArguments({
+  server,
+  version,
+  schema,
+  leftOut,
+  history,
+}: DumpArguments): readonly string[] {
+  const own = server.flavour.dumpArguments.filter(({ since }) => version >= since).flatMap(({ args }) => args)
+  return [
+    ...ALWAYS,
+    ...own.filter((argument) => history || argument !== HISTORY),
+    // to the letter, and whatever dots and backticks there are in it
+    ...leftOut.map((name) => `--ignore-table=${schema}.${name}`),
+    '--',
+    schema,
+  ]
+}
