@@ -21,8 +21,9 @@ export function orderViews(programs: readonly Program[]): readonly Program[] {
 
 function namesIn(view: Program): ReadonlySet<string> {
   const names = new Set<string>()
-  for (const token of tokensOf(view.createSql, dialectOf(view))) {
-    if (token.kind === 'name') names.add(nameOf(token))
+  const dialect = dialectOf(view)
+  for (const token of tokensOf(view.createSql, dialect)) {
+    if (token.kind === 'name') names.add(nameOf(token, dialect))
   }
   return names
 }

@@ -1,5 +1,6 @@
 import { quoteName } from '../quote.ts'
 import { quoteAccount } from './accounts.ts'
+import { nameFor, textToEdit } from './program-text.ts'
 import { requalify } from './requalify.ts'
 import { rewriteHeader } from './rewrite-header.ts'
 import type { Program } from './schema-objects.ts'
@@ -36,7 +37,7 @@ export function createStatements(program: Program, place: ProgramPlace): readonl
     plain(REMEMBER),
     ...collationChange(program, place).map((collation) => plain(alterCollation(place.schema, collation))),
     plain(settingsOf(program)),
-    { sql: definitionAt(program, place), encoding: program.encoding },
+    definitionAt(program, place),
     ...resetStatements(program, place),
   ]
 }
@@ -96,15 +97,17 @@ function settingsOf(program: Program): string {
 }
 
 /** The CREATE statement for another place; the same text if nothing about it differs. */
-function definitionAt(program: Program, { schema, from, definer, onTable }: ProgramPlace): string {
-  const sql = rewriteHeader(program, {
+function definitionAt(program: Program, { schema, from, definer, onTable }: ProgramPlace): Statement {
+  const written = { ...program, ...textToEdit(program) }
+  const sql = rewriteHeader(written, {
     schema,
-    definer: definer === 'keep' || definer === 'current' ? definer : quoteAccount(definer.account),
+    definer: typeof definer === 'string' ? definer : quoteAccount(definer.account),
     onTable: onTable ?? null,
   })
   // in bodies of routines, triggers and events names are as somebody wrote them, with or without quotes
-  if (program.kind !== 'view' || from === undefined) return sql
-  return requalify(sql, from, schema, dialectOf(program))
+  if (program.kind !== 'view' || from === undefined) return { sql, encoding: written.encoding }
+  const qualified = requalify(sql, from, nameFor(written, schema), dialectOf(written))
+  return { sql: qualified, encoding: written.encoding }
 }
 
 function alterCollation(schema: string, collation: string): string {

@@ -1,3 +1,4 @@
+import { quoteName } from '../quote.ts'
 import type { Session } from '../session.ts'
 
 /** Text as a server keeps it; see `Program.encoding`. */
@@ -15,14 +16,22 @@ const RESET = 'SET SESSION character_set_results = @holdfast_results, SESSION sq
  * Runs `read` while the session answers with bytes as they are kept, without any conversion, and prints definitions in
  * no special mode; and while `schema` is the current one, whose name is then left out of views.
  */
-export async function whileRaw<Result>(session: Session, read: () => Promise<Result>): Promise<Result> {
+export async function whileRaw<Result>(
+  session: Session,
+  schema: string,
+  read: () => Promise<Result>,
+): Promise<Result> {
+  const [current] = await session.query<{ name: string | null }>('SELECT DATABASE() AS name')
   await session.query(REMEMBER)
   try {
+    if (current?.name !== schema) await session.query(`USE ${quoteName(schema)}`)
     await session.query(WITHOUT_MODES)
     return await read()
   } finally {
     // one that is lost rejects here as it did before
     await session.query(RESET)
+    const before = current?.name ?? schema
+    if (before !== schema) await session.query(`USE ${quoteName(before)}`)
   }
 }
 

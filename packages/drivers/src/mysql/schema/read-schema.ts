@@ -12,7 +12,8 @@ interface SchemaRow {
 
 /**
  * Reads everything that a schema holds beside its rows, as the session sees it. Rejects with DATABASE_NOT_FOUND, and
- * with DATABASE_ACCESS_DENIED where a definition is hidden from the account: it is never left out.
+ * with DATABASE_ACCESS_DENIED where a definition is hidden from the account: what it may see at all is never left out.
+ * The session's current schema is this one afterwards if it had none.
  */
 export async function readSchema(session: Session, schema: string): Promise<SchemaObjects> {
   const hasComments = session.server.flavour.name === 'MariaDB'

@@ -43,17 +43,17 @@ export async function readTables(session: Session, schema: string): Promise<read
   const rows = await session.query<TableRow>(TABLES, [schema])
   const columns = Map.groupBy(await session.query<ColumnRow>(COLUMNS, [schema]), ({ tableName }) => tableName)
   const tables: TableObject[] = []
-  await whileRaw(session, async () => {
+  await whileRaw(session, schema, async () => {
     for (const row of rows.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
-      const createSql = await definitionOf(session, schema, row.name)
+      const createSql = await definitionOf(session, schema, row)
       tables.push(tableOf(row, columns.get(row.name) ?? [], createSql, schema))
     }
   })
   return tables
 }
 
-async function definitionOf(session: Session, schema: string, name: string): Promise<string> {
-  const sql = `SHOW CREATE TABLE ${quoteQualified(schema, name)}`
+async function definitionOf(session: Session, schema: string, { name, type }: TableRow): Promise<string> {
+  const sql = `SHOW CREATE ${type === 'SEQUENCE' ? 'SEQUENCE' : 'TABLE'} ${quoteQualified(schema, name)}`
   const [row] = await session.query<Record<string, unknown>>(sql)
   const definition = rawText(row?.['Create Table'])
   if (definition !== null) return definition.text

@@ -8,8 +8,7 @@ import { isWord, nameOf, PLAIN_DIALECT, tokensOf } from './sql-tokens.ts'
  * and so does `` `from`.`x` `` in the place of a column: there it is a table or an alias that has the schema's name.
  */
 export function requalify(sql: string, from: string, to: string, dialect: Dialect = PLAIN_DIALECT): string {
-  // by far the most SQL does not name its schema
-  if (from === to || !mayMention(sql, from, dialect)) return sql
+  if (from === to) return sql
   return qualifiersIn(sql, from, dialect)
     .toReversed()
     .reduce((text, { start, end }) => text.slice(0, start) + quoteName(to) + text.slice(end), sql)
@@ -17,27 +16,27 @@ export function requalify(sql: string, from: string, to: string, dialect: Dialec
 
 /** Whether {@link requalify} would change something. */
 export function mentionsSchema(sql: string, schema: string, dialect: Dialect = PLAIN_DIALECT): boolean {
-  return mayMention(sql, schema, dialect) && qualifiersIn(sql, schema, dialect).length > 0
-}
-
-function mayMention(sql: string, schema: string, dialect: Dialect): boolean {
-  return (
-    sql.includes(`${quoteName(schema)}.`) ||
-    (dialect.ansiQuotes && sql.includes(`"${schema.replaceAll('"', '""')}".`))
-  )
+  return qualifiersIn(sql, schema, dialect).length > 0
 }
 
 function qualifiersIn(sql: string, schema: string, dialect: Dialect): readonly Token[] {
+  // by far the most SQL does not name its schema
+  if (/^[\0-\x7f]*$/.test(schema) && !sql.includes(quotedInside(schema))) return []
   const tokens = [...tokensOf(sql, dialect)].filter(({ kind }) => kind !== 'blank' && kind !== 'comment')
   const openers: number[] = []
   return tokens.filter((token, at) => {
     if (token.source === '(') openers.push(at)
     if (token.source === ')') openers.pop()
-    if (token.kind !== 'name' || nameOf(token) !== schema) return false
+    if (token.kind !== 'name' || nameOf(token, dialect) !== schema) return false
     if (tokens[at + 1]?.source !== '.' || tokens[at - 1]?.source === '.') return false
     const after = tokens[at + 3]?.source
     return after === '.' || after === '(' || isTablePlace(tokens, at, openers)
   })
+}
+
+/** What any way to quote a name leaves of it, or a part of that. */
+function quotedInside(name: string): string {
+  return name.split(/[`"]/, 1)[0] ?? ''
 }
 
 const OF_SEQUENCES = ['NEXTVAL', 'LASTVAL', 'SETVAL'] as const

@@ -41,7 +41,7 @@ export interface TableObject {
   readonly versioned: boolean
   readonly rowFormat: string | null
   readonly collation: string | null
-  /** What SHOW CREATE TABLE prints. */
+  /** What SHOW CREATE prints; each character is one byte where that is no UTF-8. */
   readonly createSql: string
   readonly columns: readonly ColumnObject[]
   readonly sequenceDefaults: readonly SequenceDefault[]

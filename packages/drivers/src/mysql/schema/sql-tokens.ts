@@ -1,3 +1,6 @@
+import { nameIn } from './program-text.ts'
+import type { Program } from './schema-objects.ts'
+
 /** How a program's text is to be read, which depends on the sql_mode and character set of whoever wrote it. */
 export interface Dialect {
   /** `"…"` is a name, not a text. */
@@ -9,9 +12,16 @@ export interface Dialect {
    * the SQL stands for a byte. Null where that cannot be.
    */
   readonly leadByte: RegExp | null
+  /** Names as the server's lists have them, from what the text has. */
+  readonly decode: (name: string) => string
 }
 
-export const PLAIN_DIALECT: Dialect = { ansiQuotes: false, plainBackslashes: false, leadByte: null }
+export const PLAIN_DIALECT: Dialect = {
+  ansiQuotes: false,
+  plainBackslashes: false,
+  leadByte: null,
+  decode: (name) => name,
+}
 
 const SECOND_BYTE_LIKE_ASCII: Readonly<Record<string, RegExp>> = {
   big5: /[\x81-\xfe]/,
@@ -22,16 +32,13 @@ const SECOND_BYTE_LIKE_ASCII: Readonly<Record<string, RegExp>> = {
 }
 
 /** The dialect of a program as the server has kept it. */
-export function dialectOf(program: {
-  readonly sqlMode: string
-  readonly charset: string
-  readonly encoding: 'utf8' | 'binary'
-}): Dialect {
+export function dialectOf(program: Pick<Program, 'sqlMode' | 'charset' | 'encoding' | 'createSql'>): Dialect {
   const modes = program.sqlMode.split(',')
   return {
     ansiQuotes: modes.includes('ANSI_QUOTES'),
     plainBackslashes: modes.includes('NO_BACKSLASH_ESCAPES'),
     leadByte: program.encoding === 'binary' ? (SECOND_BYTE_LIKE_ASCII[program.charset] ?? null) : null,
+    decode: (name) => nameIn(program, name),
   }
 }
 
@@ -106,10 +113,10 @@ function quotedEnd(sql: string, start: number, { leadByte }: Dialect, escapes: b
 }
 
 /** The name that a token stands for, without its quotes. */
-export function nameOf({ kind, source }: Token): string {
-  if (kind !== 'name' && kind !== 'text') return source
+export function nameOf({ kind, source }: Token, { decode }: Dialect = PLAIN_DIALECT): string {
+  if (kind !== 'name' && kind !== 'text') return decode(source)
   const quote = source.charAt(0)
-  return source.slice(1, -1).replaceAll(quote + quote, quote)
+  return decode(source.slice(1, -1).replaceAll(quote + quote, quote))
 }
 
 /** Whether a token is one of these key words. */
