@@ -1,6 +1,7 @@
 import type { StoredPart, StoredParts } from '@holdfast/core'
 import { fileHasSha256, shellBlock, shellQuote } from '@holdfast/core'
-import { flavourOf } from './flavours.ts'
+import type { Flavour } from './flavours.ts'
+import { FLAVOURS, MARIADB } from './flavours.ts'
 import { quoteName } from './quote.ts'
 
 /** Nothing of what programs print is needed, and none may ask for a password: it would take the next command for it. */
@@ -25,8 +26,9 @@ export function mysqlRestoreSteps(parts: StoredParts): string {
 function unpacking(parts: StoredParts): string {
   const { data, attachments, serverVersion, toolVersion } = parts
   const { settings, contents, globals } = attachments
-  const { programs, name } = flavourOf(serverVersion)
+  const { programs, name } = flavourOf(parts)
   const [client = ''] = programs.client
+  const [dump = ''] = programs.dump
   const steps = [
     unpackTo('dump.sql', data),
     ...(settings ? [unpackTo('settings.sql', settings)] : []),
@@ -40,8 +42,8 @@ which its \`max_allowed_packet\` must exceed) is printed by \`${contents.command
     : ''
   return `Unpack the dump and check it
 
-You need \`${client}\`, the client of ${name}; the dump is of ${serverVersion}, written by ${toolVersion}. If your client
-has another name or place, set \`CLIENT\` to it. Set \`OPTIONS\` to the absolute path of a file that only you may read:
+You need \`${client}\`, the client of ${name}. The dump is of version ${serverVersion}, written by \`${dump}\` of ${toolVersion}. If your
+client has another name or place, set \`CLIENT\` to it. Set \`OPTIONS\` to the absolute path of a file that only you may read:
 
 \`\`\`ini
 [client]
@@ -143,8 +145,8 @@ ${STRICT_CLIENT} -- "$LOADED" < "$WORK/events.sql" &&
 echo 'OK, its events are created'`)}`
 }
 
-function replacing({ serverVersion }: StoredParts): string {
-  const [dump = ''] = flavourOf(serverVersion).programs.dump
+function replacing(parts: StoredParts): string {
+  const [dump = ''] = flavourOf(parts).programs.dump
   return `## Replacing a database
 
 Only if the backup shall take the place of another database, whose name nobody can change. **Stop every program that uses
@@ -165,4 +167,8 @@ load "$REPLACED" && ${STRICT_CLIENT} -- "$REPLACED" < "$WORK/events.sql" &&
 echo 'OK, the database is replaced'`)}
 
 \`DROP DATABASE\` removes the copy that was loaded first, \`rm -r -- "$WORK"\` what was unpacked.`
+}
+
+function flavourOf({ details }: StoredParts): Flavour {
+  return FLAVOURS.find(({ name }) => name === details.flavour) ?? MARIADB
 }
