@@ -129,7 +129,15 @@ export const SETTINGS = {
     fallback: 'none: the usual places and PATH are searched',
     description:
       "A directory with PostgreSQL's pg_dump, pg_dumpall, pg_restore and psql, looked at before the usual places.",
-    parse: (text) => (isAbsolute(text) && !text.includes('\0') ? resolve(text) : undefined),
+    parse: directoryFrom,
+  },
+  mysqlBinDir: {
+    name: 'HOLDFAST_MYSQL_BIN_DIR',
+    allowed: 'an absolute directory path',
+    fallback: 'none: the usual places and PATH are searched',
+    description:
+      'A directory with mariadb-dump and mariadb, or mysqldump and mysql, looked at before the usual places.',
+    parse: directoryFrom,
   },
   keepReplacedHours: {
     name: 'HOLDFAST_KEEP_REPLACED_HOURS',
@@ -216,4 +224,8 @@ function rootsFrom(text: string): readonly string[] | undefined {
   const roots = text.split(':').filter((root) => root !== '')
   const allowed = roots.length > 0 && roots.every((root) => isAbsolute(root) && !root.includes('\0'))
   return allowed ? [...new Set(roots.map((root) => resolve(root)))] : undefined
+}
+
+function directoryFrom(text: string): string | undefined {
+  return isAbsolute(text) && !text.includes('\0') ? resolve(text) : undefined
 }

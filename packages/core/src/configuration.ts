@@ -32,6 +32,8 @@ export interface Configuration {
   readonly pathRoots: readonly string[]
   /** Absolute. Null: only the usual places are searched for PostgreSQL's programs. */
   readonly postgresBinDir: string | null
+  /** Absolute. Null: only the usual places are searched for the programs of MySQL and MariaDB. */
+  readonly mysqlBinDir: string | null
   /** `<dataDir>/tmp`. */
   readonly scratchDir: string
   readonly keepReplacedHours: number
@@ -82,6 +84,7 @@ export function loadConfiguration(
     queues: read(SETTINGS.queues) ?? QUEUE_NAMES,
     pathRoots: read(SETTINGS.pathRoots) ?? [dataDir],
     postgresBinDir: read(SETTINGS.postgresBinDir) ?? null,
+    mysqlBinDir: read(SETTINGS.mysqlBinDir) ?? null,
     scratchDir: join(dataDir, 'tmp'),
     keepReplacedHours: read(SETTINGS.keepReplacedHours) ?? 24,
     logLevel: read(SETTINGS.logLevel) ?? 'info',
