@@ -147,6 +147,8 @@ export class RequestMaker {
     if (template.startsWith('/v1/targets')) return this.#one(targets) ?? 'none'
     if (template.startsWith('/v1/backups')) return this.#one(backups) ?? 'none'
     if (template.startsWith('/v1/keys')) return this.#one(keys) ?? 'none'
+    // all but the newest have come to their end, which is refused
+    if (template.endsWith('/cancel') && this.#random() < 0.5) return operations.at(-1) ?? 'none'
     const undoable = template.endsWith('/undo') ? this.#one(restores) : undefined
     return undoable ?? this.#one(operations) ?? '00000000-0000-7000-8000-000000000000'
   }
