@@ -7,6 +7,14 @@ export { allow, DriverBench, namesIn, never } from './driver/bench.ts'
 export type { DatabaseUse, DriverPlace, DriverSubject } from './driver/subject.ts'
 export { describeDriverContract } from './driver-contract.ts'
 export { HOSTILE_KEYS } from './hostile-keys.ts'
+export type { MysqlClient, MysqlRow } from './mysql/client.ts'
+export {
+  mysqlName,
+  mysqlQuery,
+  mysqlSchemaOf,
+  openMysqlClient,
+  withMysqlClient,
+} from './mysql/client.ts'
 export type { PostgresUse, PostgresUseOptions } from './postgres/applications.ts'
 export { usePostgresSample } from './postgres/applications.ts'
 export {
@@ -22,6 +30,14 @@ export type { EverythingOptions } from './postgres/seed-everything.ts'
 export { seedDatabaseProperties, seedEverything, seedServer } from './postgres/seed-everything.ts'
 export { descendantsOf, waitUntilGone } from './processes.ts'
 export { rejectsWith, throwsWith } from './rejects-with.ts'
+export type {
+  AccountOptions,
+  HeldMariadbSession,
+  MariadbAccount,
+  MariadbOptions,
+  MariadbServer,
+} from './servers/mariadb.ts'
+export { startMariadb } from './servers/mariadb.ts'
 export type {
   HeldSession,
   PostgresOptions,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { PostgresPrograms } from './postgres-programs.ts'
@@ -67,10 +67,4 @@ export async function copyCluster(
     [...place, ...how, `--pgdata=${join(directory, 'data')}`],
     { cwd: directory, env, ...user },
   )
-}
-
-/** Makes a directory that the server may write into. */
-export async function makeServerDirectory(path: string, user: Credentials | null): Promise<void> {
-  await mkdir(path, { mode: 0o700 })
-  if (user !== null) await chown(path, user.uid, user.gid)
 }

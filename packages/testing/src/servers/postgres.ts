@@ -5,14 +5,24 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { freePort } from './free-port.ts'
 import type { ClusterOptions, Primary } from './postgres-cluster.ts'
-import { copyCluster, initialiseCluster, makeServerDirectory, SUPERUSER } from './postgres-cluster.ts'
-import { PostgresProcess } from './postgres-process.ts'
+import { copyCluster, initialiseCluster, SUPERUSER } from './postgres-cluster.ts'
 import type { PostgresPrograms } from './postgres-programs.ts'
 import { findPostgresPrograms } from './postgres-programs.ts'
-import type { PostgresTls } from './postgres-tls.ts'
-import { makePostgresTls } from './postgres-tls.ts'
+import { makeServerDirectory } from './server-directory.ts'
+import type { ServerKind } from './server-process.ts'
+import { ServerProcess } from './server-process.ts'
+import type { ServerTls } from './server-tls.ts'
+import { makeServerTls } from './server-tls.ts'
 import type { Credentials } from './unprivileged-user.ts'
 import { unprivilegedUser } from './unprivileged-user.ts'
+
+const KIND: ServerKind = {
+  title: 'PostgreSQL',
+  ready: /ready to accept (?:read-only )?connections/,
+  pidFile: 'data/postmaster.pid',
+  haltSignal: 'QUIT',
+  endSignal: 'QUIT',
+}
 
 /** What a private server is like. */
 export interface PostgresOptions extends ClusterOptions {
@@ -56,7 +66,7 @@ export interface PostgresServer {
   readonly programs: PostgresPrograms
   readonly superuser: PostgresRole
   /** Null unless it was started with hosts for TLS. */
-  readonly tls: PostgresTls | null
+  readonly tls: ServerTls | null
   /** The URL of a database over loopback, with a password in it. */
   urlOf(database: string, role?: PostgresRole): string
   /** Makes an empty database and returns its URL; the options are SQL, e.g. `TEMPLATE template0 ENCODING 'LATIN1'`. */
@@ -97,11 +107,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     if (standbyOf === undefined)
       await initialiseCluster(programs, directory, superuser.password, user, options)
     else await copyCluster(programs, directory, standbyOf, user)
-    const tls = tlsHosts === undefined ? null : await makePostgresTls(directory, user, tlsHosts)
+    const tls = tlsHosts === undefined ? null : await makeServerTls(directory, user, tlsHosts)
     const port = await freePort()
     const settings = { ...settingsFor(port, directory, tls), ...options.settings }
     const command = [programs.postgres, '-D', join(directory, 'data'), ...asArguments(settings)]
-    const process = new PostgresProcess(directory, command, user)
+    const process = new ServerProcess(KIND, directory, command, user)
     await process.start()
     return new PrivatePostgres(programs, process, port, superuser, tls, user)
   } catch (error) {
@@ -110,7 +120,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-function settingsFor(port: number, directory: string, tls: PostgresTls | null) {
+function settingsFor(port: number, directory: string, tls: ServerTls | null) {
   return {
     listen_addresses: '127.0.0.1',
     port,
@@ -141,16 +151,16 @@ class PrivatePostgres implements PostgresServer {
   readonly directory: string
   readonly programs: PostgresPrograms
   readonly superuser: PostgresRole
-  readonly tls: PostgresTls | null
-  readonly #process: PostgresProcess
+  readonly tls: ServerTls | null
+  readonly #process: ServerProcess
   readonly #user: Credentials | null
 
   constructor(
     programs: PostgresPrograms,
-    process: PostgresProcess,
+    process: ServerProcess,
     port: number,
     superuser: PostgresRole,
-    tls: PostgresTls | null,
+    tls: ServerTls | null,
     user: Credentials | null,
   ) {
     this.programs = programs

@@ -18,19 +18,34 @@ const KEEPER = `
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-( read -r _ <&3; kill -CONT $server; kill -QUIT $server ) 2>/dev/null &
+( read -r _ <&3; kill -CONT $server; kill -"$HOLDFAST_TEST_SIGNAL" $server ) 2>/dev/null &
 wait $server
 [ -e "$HOLDFAST_TEST_DIR/keep" ] || rm -rf "$HOLDFAST_TEST_DIR"
 `
 
-/** The process of a server whose data lies in `data` below a directory: started, frozen, ended, started again. */
-export class PostgresProcess {
+/** What differs between servers. */
+export interface ServerKind {
+  readonly title: string
+  /** What its log says when it accepts connections. */
+  readonly ready: RegExp
+  /** Where it writes the id of its first process, below its directory. */
+  readonly pidFile: string
+  /** Ends it at once, telling its clients. */
+  readonly haltSignal: 'QUIT' | 'TERM'
+  /** Ends it when nobody needs it or its data any more. */
+  readonly endSignal: 'QUIT' | 'KILL'
+}
+
+/** The process of a server that has all of its files in one directory: started, frozen, ended, started again. */
+export class ServerProcess {
   readonly directory: string
+  readonly #kind: ServerKind
   readonly #command: readonly string[]
   readonly #user: Credentials | null
   #keeper: ChildProcess | null = null
 
-  constructor(directory: string, command: readonly string[], user: Credentials | null) {
+  constructor(kind: ServerKind, directory: string, command: readonly string[], user: Credentials | null) {
+    this.#kind = kind
     this.directory = directory
     this.#command = command
     this.#user = user
@@ -44,17 +59,21 @@ export class PostgresProcess {
     const { size } = await log.stat()
     const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', ...this.#command], {
       cwd: this.directory,
-      env: { ...process.env, HOLDFAST_TEST_DIR: this.directory },
+      env: {
+        ...process.env,
+        HOLDFAST_TEST_DIR: this.directory,
+        HOLDFAST_TEST_SIGNAL: this.#kind.endSignal,
+      },
       stdio: ['pipe', log.fd, log.fd],
       ...this.#user,
     })
     this.#keeper = keeper
     await log.close()
-    const isReady = await this.#waitForLog(/ready to accept (?:read-only )?connections/, size, keeper)
+    const isReady = await this.#waitForLog(this.#kind.ready, size, keeper)
     if (!isReady) {
       const text = await this.log().catch(() => '')
       await this.halt()
-      throw new Error(`PostgreSQL did not start:\n${text.slice(size)}`)
+      throw new Error(`${this.#kind.title} did not start:\n${text.slice(size)}`)
     }
     await rm(join(this.directory, 'keep'), { force: true })
   }
@@ -70,9 +89,15 @@ export class PostgresProcess {
     return pid === undefined ? [] : await descendantsOf(pid)
   }
 
-  /** An immediate shutdown, as before a crash of the machine: clients are told, the data stays. */
+  /** A shutdown that waits for no client: they are told, the data stays. */
   async halt(): Promise<void> {
     await this.#keep()
+    const first = await this.#firstProcess()
+    if (first !== null) {
+      send(first, 'SIGCONT')
+      send(first, `SIG${this.#kind.haltSignal}`)
+      await waitUntilGone([first], READY_MS)
+    }
     await this.#end()
   }
 
@@ -103,11 +128,11 @@ export class PostgresProcess {
 
   /** The server's first process first, and again until there is no new one. Returns all. */
   async #signalAll(signal: NodeJS.Signals): Promise<readonly number[]> {
-    const postmaster = await this.#postmaster()
-    if (postmaster === null) return []
+    const first = await this.#firstProcess()
+    if (first === null) return []
     const reached = new Set<number>()
     for (;;) {
-      const all = [postmaster, ...(await descendantsOf(postmaster))]
+      const all = [first, ...(await descendantsOf(first))]
       const fresh = all.filter((pid) => !reached.has(pid))
       if (fresh.length === 0) return [...reached]
       for (const pid of fresh) {
@@ -117,9 +142,9 @@ export class PostgresProcess {
     }
   }
 
-  async #postmaster(): Promise<number | null> {
+  async #firstProcess(): Promise<number | null> {
     if (this.#keeper === null) return null
-    const text = await readFile(join(this.directory, 'data', 'postmaster.pid'), 'utf8').catch(() => '')
+    const text = await readFile(join(this.directory, this.#kind.pidFile), 'utf8').catch(() => '')
     const pid = Number(text.split('\n')[0])
     return pid > 0 && (await this.processes()).includes(pid) ? pid : null
   }

@@ -2,25 +2,25 @@ import { execFile } from 'node:child_process'
 import { chmod, chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { makeServerDirectory } from './postgres-cluster.ts'
+import { makeServerDirectory } from './server-directory.ts'
 import type { Credentials } from './unprivileged-user.ts'
 
 /** Files of a private certificate authority, and what it signed. */
-export interface PostgresTls {
+export interface ServerTls {
   /** Of the authority; what `sslrootcert` names. */
   readonly rootCertificate: string
   readonly serverCertificate: string
   readonly serverKey: string
-  /** A client's certificate whose common name is this role, with its key (0600). */
-  clientOf(role: string): Promise<{ readonly certificate: string; readonly key: string }>
+  /** A client's certificate whose common name is this account, with its key (0600). */
+  clientOf(account: string): Promise<{ readonly certificate: string; readonly key: string }>
 }
 
 /** Makes an authority and a certificate of the server for these hosts with the `openssl` program. */
-export async function makePostgresTls(
+export async function makeServerTls(
   serverDirectory: string,
   user: Credentials | null,
   hosts: readonly string[],
-): Promise<PostgresTls> {
+): Promise<ServerTls> {
   const directory = join(serverDirectory, 'tls')
   await makeServerDirectory(directory, user)
   const file = (name: string) => join(directory, name)
@@ -51,9 +51,9 @@ export async function makePostgresTls(
     rootCertificate: file('root.crt'),
     serverCertificate: server.certificate,
     serverKey: server.key,
-    clientOf(role) {
+    clientOf(account) {
       clients += 1
-      return sign(`client-${clients}`, role, 'extendedKeyUsage=clientAuth\n')
+      return sign(`client-${clients}`, account, 'extendedKeyUsage=clientAuth\n')
     },
   }
 }
