@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { Attachment } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { requalify } from '../schema/requalify.ts'
+import type { TableObject } from '../schema/schema-objects.ts'
 import { PROGRAM_KINDS } from '../schema/schema-objects.ts'
 
 const Text = Type.String()
@@ -26,7 +29,7 @@ const Table = Type.Object({
 const Grant = Type.Object({ account: Text, privileges: Texts, withGrantOption: Type.Boolean() })
 
 const ProgramSchema = Type.Object({
-  kind: Type.Union(PROGRAM_KINDS.map((kind) => Type.Literal(kind))),
+  kind: Type.Enum([...PROGRAM_KINDS]),
   name: Text,
   createSql: Text,
   encoding: Type.Union([Type.Literal('utf8'), Type.Literal('binary')]),
@@ -97,6 +100,13 @@ export function readContents(attachments: readonly Attachment[]): Contents {
   }
   const place = validator.Errors(value)[0]?.instancePath ?? ''
   throw corrupt(`is not as it must be at ${place === '' ? 'its top' : place.slice(0, 100)}`)
+}
+
+/** Equal for tables with the same definition in schemas of any name, whatever number they give out next. */
+export function definitionDigest({ createSql }: Pick<TableObject, 'createSql'>, schema: string): string {
+  const anywhere = requalify(createSql, schema, '')
+  const text = anywhere.replace(/^(\).*?) AUTO_INCREMENT=\d+/m, '$1')
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 function parse(text: string): unknown {

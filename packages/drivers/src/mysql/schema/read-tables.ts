@@ -21,6 +21,7 @@ interface ColumnRow {
   readonly name: string
   readonly dataType: string
   readonly columnType: string
+  readonly nullable: string
   readonly extra: string
   readonly expression: string | null
   readonly defaultValue: string | null
@@ -35,7 +36,7 @@ const TABLES = `
 
 const COLUMNS = `
   SELECT TABLE_NAME AS tableName, COLUMN_NAME AS name, DATA_TYPE AS dataType, COLUMN_TYPE AS columnType,
-    EXTRA AS extra, GENERATION_EXPRESSION AS expression, COLUMN_DEFAULT AS defaultValue
+    IS_NULLABLE AS nullable, EXTRA AS extra, GENERATION_EXPRESSION AS expression, COLUMN_DEFAULT AS defaultValue
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION`
 
 /** All tables and sequences of a schema, ordered by name. */
@@ -86,15 +87,23 @@ const HIDDEN_PERIOD: readonly ColumnObject[] = ['row_start', 'row_end'].map((nam
   name,
   dataType: 'timestamp',
   columnType: 'timestamp(6)',
+  isNullable: false,
   isGenerated: false,
   isPeriod: true,
 }))
 
-function columnOf({ name, dataType, columnType, extra, expression }: ColumnRow): ColumnObject {
+function columnOf({ name, dataType, columnType, nullable, extra, expression }: ColumnRow): ColumnObject {
   const isPeriod = PERIOD.test(expression ?? '')
   // MySQL says DEFAULT_GENERATED of a default that is an expression
   const isGenerated = !isPeriod && /\b(VIRTUAL|STORED|PERSISTENT) GENERATED\b/i.test(extra)
-  return { name, dataType: dataType.toLowerCase(), columnType, isGenerated, isPeriod }
+  return {
+    name,
+    dataType: dataType.toLowerCase(),
+    columnType,
+    isNullable: nullable === 'YES',
+    isGenerated,
+    isPeriod,
+  }
 }
 
 function sequenceDefaultOf({ name, defaultValue }: ColumnRow, schema: string): readonly SequenceDefault[] {

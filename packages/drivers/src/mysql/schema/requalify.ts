@@ -14,12 +14,39 @@ export function requalify(sql: string, from: string, to: string, dialect: Dialec
     .reduce((text, { start, end }) => text.slice(0, start) + quoteName(to) + text.slice(end), sql)
 }
 
-/** Whether {@link requalify} would change something. */
+/** Whether SQL that anybody wrote names a schema as a qualifier, with or without quotes. */
 export function mentionsSchema(sql: string, schema: string, dialect: Dialect = PLAIN_DIALECT): boolean {
-  return qualifiersIn(sql, schema, dialect).length > 0
+  return qualifiersIn(sql, schema, dialect, WRITTEN).length > 0
 }
 
-function qualifiersIn(sql: string, schema: string, dialect: Dialect): readonly Token[] {
+interface Style {
+  readonly kinds: readonly Token['kind'][]
+  readonly beforeTables: readonly string[]
+}
+
+const PRINTED: Style = { kinds: ['name'], beforeTables: ['FROM', 'JOIN', 'STRAIGHT_JOIN', 'REFERENCES'] }
+
+const WRITTEN: Style = {
+  kinds: ['name', 'word'],
+  beforeTables: [
+    ...PRINTED.beforeTables,
+    'INTO',
+    'UPDATE',
+    'TABLE',
+    'CALL',
+    'FOR',
+    'IGNORE',
+    'REPLACE',
+    'INSERT',
+  ],
+}
+
+function qualifiersIn(
+  sql: string,
+  schema: string,
+  dialect: Dialect,
+  style: Style = PRINTED,
+): readonly Token[] {
   // by far the most SQL does not name its schema
   if (/^[\0-\x7f]*$/.test(schema) && !sql.includes(quotedInside(schema))) return []
   const tokens = [...tokensOf(sql, dialect)].filter(({ kind }) => kind !== 'blank' && kind !== 'comment')
@@ -27,10 +54,10 @@ function qualifiersIn(sql: string, schema: string, dialect: Dialect): readonly T
   return tokens.filter((token, at) => {
     if (token.source === '(') openers.push(at)
     if (token.source === ')') openers.pop()
-    if (token.kind !== 'name' || nameOf(token, dialect) !== schema) return false
+    if (!style.kinds.includes(token.kind) || nameOf(token, dialect) !== schema) return false
     if (tokens[at + 1]?.source !== '.' || tokens[at - 1]?.source === '.') return false
     const after = tokens[at + 3]?.source
-    return after === '.' || after === '(' || isTablePlace(tokens, at, openers)
+    return after === '.' || after === '(' || isTablePlace(tokens, at, openers, style)
   })
 }
 
@@ -40,11 +67,15 @@ function quotedInside(name: string): string {
 }
 
 const OF_SEQUENCES = ['NEXTVAL', 'LASTVAL', 'SETVAL'] as const
-const BEFORE_TABLES = ['FROM', 'JOIN', 'STRAIGHT_JOIN', 'REFERENCES'] as const
 /** Functions whose arguments a FROM divides: `extract(year from …)`. */
 const WITH_FROM = ['EXTRACT', 'TRIM', 'SUBSTRING', 'SUBSTR', 'MID'] as const
 
-function isTablePlace(tokens: readonly Token[], at: number, openers: readonly number[]): boolean {
+function isTablePlace(
+  tokens: readonly Token[],
+  at: number,
+  openers: readonly number[],
+  { beforeTables }: Style,
+): boolean {
   let before = at - 1
   let depth = openers.length
   while (tokens[before]?.source === '(') {
@@ -52,7 +83,7 @@ function isTablePlace(tokens: readonly Token[], at: number, openers: readonly nu
     depth -= 1
   }
   if (depth < openers.length && isWord(tokens[before], ...OF_SEQUENCES)) return true
-  if (!isWord(tokens[before], ...BEFORE_TABLES)) return false
+  if (!isWord(tokens[before], ...beforeTables)) return false
   const opener = openers[depth - 1]
   return opener === undefined || !isWord(tokens[opener - 1], ...WITH_FROM)
 }

@@ -16,6 +16,7 @@ export interface ColumnObject {
   readonly dataType: string
   /** In full: `varchar(20)`, `float(7,3)`, `bigint(20) unsigned`. */
   readonly columnType: string
+  readonly isNullable: boolean
   /** Computed from other columns; no dump holds it. */
   readonly isGenerated: boolean
   /** The beginning or end of a row's period in a versioned table, the hidden columns of such tables included. */
