@@ -19,9 +19,10 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
       --workspace apps/api --workspace apps/cli --workspace apps/worker
 
 FROM base
-# PostgreSQL's own repository, as a server is dumped by the client programs of its version
+# PostgreSQL's own repository, as a server is dumped by the client programs of its version. MariaDB's are those of the
+# distribution, which has none of MySQL.
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates postgresql-common zstd \
+ && apt-get install --yes --no-install-recommends ca-certificates mariadb-client postgresql-common zstd \
  && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
  && apt-get install --yes --no-install-recommends postgresql-client-13 postgresql-client-14 postgresql-client-15 \
       postgresql-client-16 postgresql-client-17 postgresql-client-18 \

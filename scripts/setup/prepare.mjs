@@ -13,7 +13,7 @@ import { ensureProgram, PROGRAMS } from './programs.mjs'
 export const FOR_SERVICE = ['redis']
 /** What the tests need. */
 /** @type {readonly ProgramName[]} */
-export const FOR_TESTS = ['redis', 'postgres', 'zstd', 'sqlite3']
+export const FOR_TESTS = ['redis', 'postgres', 'mariadb', 'zstd', 'sqlite3']
 
 /**
  * Brings this checkout into the state in which it can run: the right Node.js, the packages, the programs. Does nothing

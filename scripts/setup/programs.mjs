@@ -33,7 +33,7 @@ function onePackage(name) {
   return { 'apt-get': [[name]], dnf: [[name]], apk: [[name]], pacman: [[name]], brew: [[name]] }
 }
 
-/** @typedef {'redis' | 'postgres' | 'zstd' | 'sqlite3'} ProgramName */
+/** @typedef {'redis' | 'postgres' | 'mariadb' | 'zstd' | 'sqlite3'} ProgramName */
 
 /** @type {Readonly<Record<ProgramName, Program>>} */
 export const PROGRAMS = {
@@ -75,6 +75,21 @@ export const PROGRAMS = {
         content: '# holdfast: temporary, while packages are installed\ncreate_main_cluster = false\n',
       },
     ],
+    otherwise: 'the tests start a private server from these programs; no server needs to run',
+  },
+  mariadb: {
+    title: 'MariaDB',
+    names: ['mariadbd'],
+    directories: ['/usr/sbin', '/usr/libexec', '/usr/local/sbin', '/opt/homebrew/opt/mariadb*/bin'],
+    packages: {
+      ...onePackage('mariadb'),
+      // the first has no service and makes no data directory
+      'apt-get': [['mariadb-server-core', 'mariadb-client'], ['mariadb-server']],
+      dnf: [['mariadb-server', 'mariadb']],
+      apk: [['mariadb', 'mariadb-client']],
+      pacman: [['mariadb', 'mariadb-clients']],
+    },
+    services: ['mariadb', 'mysql'],
     otherwise: 'the tests start a private server from these programs; no server needs to run',
   },
   zstd: {

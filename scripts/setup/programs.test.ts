@@ -186,6 +186,15 @@ describe('a program that the service needs', () => {
     expect(readdirSync(settings)).toEqual(['own.conf'])
   })
 
+  it('is installed without the service that its larger package would bring', async () => {
+    const made = `printf '#!/bin/sh\\n' > "$BIN/mariadbd" && chmod 755 "$BIN/mariadbd"`
+    fake('apt-get', `echo "apt-get $*" >> "$LOG"; ${made}`)
+    const program = { ...PROGRAMS.mariadb, directories: [] }
+    await ensureProgram(program, { path: bin, policyPath, say: (line: string) => said.push(line) })
+    expect(log().join('\n')).toMatch(/install .*mariadb-server-core mariadb-client$/m)
+    expect(log().join('\n')).not.toMatch(/mariadb-server( |$)/m)
+  })
+
   it('is run by Docker where it cannot be installed', async () => {
     const docker = `echo "docker $*" >> "$LOG"; case "$1 $2" in 'image inspect') exit 1 ;; esac`
     fake('docker', docker)
