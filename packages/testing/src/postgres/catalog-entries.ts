@@ -30,17 +30,27 @@ interface CatalogColumn {
 /** Every row of every catalog of this database, every oid in it replaced by the name of what it leads to. */
 export async function catalogEntries(session: CatalogSession): Promise<readonly FingerprintEntry[]> {
   const entries: FingerprintEntry[] = []
-  for (const catalog of await catalogsOf(session)) {
-    entries.push(...(await entriesOf(session, catalog.name, objectQuery(catalog))))
-    const privileges = systemPrivilegeQuery(catalog)
-    if (privileges !== null) entries.push(...(await entriesOf(session, `system ${catalog.name}`, privileges)))
-  }
-  for (const [kind, query] of Object.entries(RELATIONS))
+  for (const [kind, query] of await catalogQueries(session))
     entries.push(...(await entriesOf(session, kind, query)))
   return entries
 }
 
-async function entriesOf(session: CatalogSession, kind: string, query: string): Promise<FingerprintEntry[]> {
+/** For each kind of entries, what asks for them. */
+export async function catalogQueries(session: CatalogSession): Promise<ReadonlyMap<string, string>> {
+  const queries = (await catalogsOf(session)).flatMap((catalog) => {
+    const privileges = systemPrivilegeQuery(catalog)
+    const objects = [catalog.name, objectQuery(catalog)] as const
+    return privileges === null ? [objects] : [objects, [`system ${catalog.name}`, privileges] as const]
+  })
+  return new Map([...queries, ...Object.entries(RELATIONS)])
+}
+
+/** What one query has to say. */
+export async function entriesOf(
+  session: CatalogSession,
+  kind: string,
+  query: string,
+): Promise<readonly FingerprintEntry[]> {
   // names cost most: with OFFSET they are made once, for rows that have passed everything else
   const rows = await session.rows(
     `SELECT name, facts FROM (${query} OFFSET 0) x WHERE name !~ '^(pg_toast|information_schema)\\.'`,

@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PostgresServer } from '../servers/postgres.ts'
 import { startPostgres } from '../servers/postgres.ts'
-import { catalogEntries } from './catalog-entries.ts'
+import { catalogQueries, entriesOf } from './catalog-entries.ts'
 import { databaseOf, openClient, sessionOf } from './client.ts'
 import { contentEntries } from './content-entries.ts'
 import { fingerprintDifferences, postgresFingerprintOf, postgresServerFingerprintOf } from './fingerprint.ts'
@@ -89,31 +89,60 @@ describe('the fingerprint of a database', () => {
     for (const kind of named) expect(found).toContain(kind)
   })
 
-  describe.each([
-    ['values', contentEntries],
-    ['tables', catalogEntries],
-    ['code', catalogEntries],
-    ['access', catalogEntries],
-  ] as const)('with one of its %s changed', (group, entriesIn) => {
+  /** A database in which one thing after another is changed, and never for long. */
+  const whileChanged = async (client: pg.Client, change: string, look: () => Promise<void>) => {
+    await client.query('BEGIN')
+    try {
+      await client.query(change)
+      await look()
+    } finally {
+      await client.query('ROLLBACK')
+    }
+  }
+
+  describe('with one of its values changed', () => {
     let client: pg.Client
     let before: readonly string[]
 
     beforeAll(async () => {
       client = await openClient((await copy()).url)
-      before = (await entriesIn(sessionOf(client))).map(toLine)
+      before = (await contentEntries(sessionOf(client))).map(toLine)
     })
     afterAll(() => client.end())
 
-    it.each(changesOf(group))('is another: %s', async (_, change, named) => {
-      await client.query('BEGIN')
-      try {
-        await client.query(change)
-        const after = (await entriesIn(sessionOf(client))).map(toLine)
+    it.each(changesOf('values'))('is another: %s', (_, change, named) =>
+      whileChanged(client, change, async () => {
+        const after = (await contentEntries(sessionOf(client))).map(toLine)
         expect(fingerprintDifferences(before, after).join('\n')).toContain(named)
-      } finally {
-        await client.query('ROLLBACK')
-      }
+      }),
+    )
+  })
+
+  describe.each(['tables', 'code', 'access'])('with one of its %s changed', (group) => {
+    let client: pg.Client
+    let queries: ReadonlyMap<string, string>
+    const before = new Map<string, readonly string[]>()
+    const linesOf = async (kind: string, query: string) =>
+      (await entriesOf(sessionOf(client), kind, query)).map(toLine)
+
+    beforeAll(async () => {
+      client = await openClient((await copy()).url)
+      queries = await catalogQueries(sessionOf(client))
+      for (const [kind, query] of queries) before.set(kind, await linesOf(kind, query))
     })
+    afterAll(() => client.end())
+
+    // to look further than where the difference is found would take a hundred times as long
+    it.each(changesOf(group))('is another: %s', (_, change, named) =>
+      whileChanged(client, change, async () => {
+        const found: string[] = []
+        for (const [kind, query] of likeliestFirst(queries, named)) {
+          found.push(...fingerprintDifferences(before.get(kind) ?? [], await linesOf(kind, query)))
+          if (found.some((difference) => difference.includes(named))) break
+        }
+        expect(found.join('\n')).toContain(named)
+      }),
+    )
   })
 
   it.each([...changesOf('sequences'), ...changesOf('database')])(
@@ -163,6 +192,16 @@ function changesOf(group: string): readonly (readonly [what: string, sql: string
     const [, what, named, sql] = /^([^\n]*) => ([^\n]*)\n(.*)$/s.exec(part) ?? []
     return what === undefined || named === undefined || sql === undefined ? [] : [[what, sql, named]]
   })
+}
+
+/** Queries of the kind that a difference names come first, and those of the facts. */
+function likeliestFirst(
+  queries: ReadonlyMap<string, string>,
+  named: string,
+): readonly (readonly [kind: string, query: string])[] {
+  const likelihood = ([kind, query]: readonly [string, string]) =>
+    Number(`${named} `.startsWith(`${kind} `)) * 2 + Number(query.includes(`'${named}'`))
+  return [...queries].toSorted((one, other) => likelihood(other) - likelihood(one))
 }
 
 async function dumpAndRestore(
