@@ -1,7 +1,7 @@
 import type { DumpDescription } from '@holdfast/core'
+import type { Finding } from '../../client-server/finding.ts'
 import type { PostgresParts } from '../postgres-parts.ts'
 import { archiveFormatOf } from './check-outside.ts'
-import type { Finding } from './finding.ts'
 import { readArchive } from './read-archive.ts'
 import { toolsForDump } from './tools-for-dump.ts'
 

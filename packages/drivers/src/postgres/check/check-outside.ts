@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import type { CheckRequest, DumpDescription } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
-import type { Finding } from './finding.ts'
-import { unsound } from './finding.ts'
+import type { Finding } from '../../client-server/finding.ts'
+import { unsound } from '../../client-server/finding.ts'
 import { findWrongEnds } from './plain-shape.ts'
 import { findBrokenTar } from './tar-shape.ts'
 

@@ -1,11 +1,11 @@
 import type { DumpDescription } from '@holdfast/core'
 import { AppError, startTool, ToolFailure } from '@holdfast/core'
+import type { Finding } from '../../client-server/finding.ts'
+import { unsound } from '../../client-server/finding.ts'
 import type { ClientTools } from '../client-tools.ts'
 import { openArchive } from '../restore/archive.ts'
 import { failureOfTool } from '../tool-failure.ts'
 import type { ArchiveFormat } from './check-outside.ts'
-import type { Finding } from './finding.ts'
-import { unsound } from './finding.ts'
 
 /** How pg_restore names what is wrong with an archive, in its own language, and what that means. */
 const REASONS: readonly (readonly [RegExp, string])[] = [

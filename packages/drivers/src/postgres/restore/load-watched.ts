@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { StageProgress } from '../../client-server/stage-progress.ts'
 import type { ClientTools } from '../client-tools.ts'
 import type { Session } from '../session.ts'
 import type { Archive } from './archive.ts'
 import type { LeaveOut } from './load-dump.ts'
 import { loadDump } from './load-dump.ts'
 import type { OwnDatabase } from './own-database.ts'
-import type { StageProgress } from './stage-progress.ts'
 
 /** A dump that goes into a database of our own, which is empty. */
 export interface WatchedLoad extends OwnDatabase {

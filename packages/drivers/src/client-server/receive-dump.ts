@@ -14,7 +14,7 @@ export interface Incoming {
 }
 
 /**
- * Lays a dump down where pg_restore can read it, one of format `directory` unpacked. Returns its path. Rejects with
+ * Lays a dump down where client programs can read it, one of format `directory` unpacked. Returns its path. Rejects with
  * TEMPORARY_SPACE_FULL beforehand if it cannot fit, with ARTIFACT_CORRUPT for another size, with the failure of
  * `source`, or with the cancellation. What was written then goes with the directory.
  */
