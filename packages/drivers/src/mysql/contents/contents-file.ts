@@ -5,8 +5,9 @@ import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { requalify } from '../schema/requalify.ts'
-import type { TableObject } from '../schema/schema-objects.ts'
+import type { Program, TableObject } from '../schema/schema-objects.ts'
 import { PROGRAM_KINDS } from '../schema/schema-objects.ts'
+import { tokensOf } from '../schema/sql-tokens.ts'
 
 const Text = Type.String()
 const Texts = Type.Array(Text)
@@ -77,7 +78,9 @@ const ContentsSchema = Type.Object({
 })
 
 /** What a dump holds and what a restore of it must find: the attachment `contents`. */
-export type Contents = Static<typeof ContentsSchema>
+export type Contents = Omit<Static<typeof ContentsSchema>, 'programs'> & {
+  readonly programs: readonly Program[]
+}
 export type ContentsTable = Contents['tables'][number]
 
 const validator = Compile(ContentsSchema)
@@ -105,7 +108,12 @@ export function readContents(attachments: readonly Attachment[]): Contents {
 /** Equal for tables with the same definition in schemas of any name, whatever number they give out next. */
 export function definitionDigest({ createSql }: Pick<TableObject, 'createSql'>, schema: string): string {
   const anywhere = requalify(createSql, schema, '')
-  const text = anywhere.replace(/^(\).*?) AUTO_INCREMENT=\d+/m, '$1')
+  const text = [...tokensOf(anywhere)]
+    // such as how old the format of a column is
+    .filter(({ kind }) => kind !== 'comment')
+    .map(({ source }) => source)
+    .join('')
+    .replace(/^(\).*?) AUTO_INCREMENT=\d+/m, '$1')
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 

@@ -97,7 +97,7 @@ function settingsOf(program: Program): string {
 }
 
 /** The CREATE statement for another place; the same text if nothing about it differs. */
-function definitionAt(program: Program, { schema, from, definer, onTable }: ProgramPlace): Statement {
+export function definitionAt(program: Program, { schema, from, definer, onTable }: ProgramPlace): Statement {
   const written = { ...program, ...textToEdit(program) }
   const sql = rewriteHeader(written, {
     schema,
