@@ -1,18 +1,20 @@
 import { cpus } from 'node:os'
 import { startSystem } from '../tests/support/system.ts'
+import { measureMysql } from './mysql.ts'
 import { measurePostgres } from './postgres.ts'
 import { measureSqlite } from './sqlite.ts'
 
 // Paired runs, in turn, so that a drifting machine drifts for all of them alike.
-// Usage: npm run bench -- [sqlite|postgres] [sizes in MB]
+// Usage: npm run bench -- [sqlite|postgres|mysql] [sizes in MB]
 
 const ENGINES = {
   sqlite: { measure: measureSqlite, megabytes: [400, 2000] },
   postgres: { measure: measurePostgres, megabytes: [1000] },
+  mysql: { measure: measureMysql, megabytes: [300, 1000] },
 } as const
 
 const [first = 'sqlite', ...rest] = process.argv.slice(2)
-const engine = first === 'postgres' ? 'postgres' : 'sqlite'
+const engine = first === 'postgres' || first === 'mysql' ? first : 'sqlite'
 const sizes = (first in ENGINES ? rest : [first, ...rest]).map(Number)
 const { measure, megabytes } = ENGINES[engine]
 

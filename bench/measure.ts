@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
+const RUNS = 3
+
 /** The value below which this share (0 to 1) of the samples lies. */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b)
@@ -16,6 +18,20 @@ export async function timed(work: () => Promise<unknown> | unknown): Promise<num
   const start = performance.now()
   await work()
   return performance.now() - start
+}
+
+/** Each way in each round, after one uncounted round that warms the caches for all of them. */
+export async function inTurn(
+  ways: Readonly<Record<string, () => unknown>>,
+): Promise<Readonly<Record<string, readonly number[]>>> {
+  const figures: Record<string, number[]> = Object.fromEntries(Object.keys(ways).map((name) => [name, []]))
+  for (let run = -1; run < RUNS; run += 1) {
+    for (const [name, way] of Object.entries(ways)) {
+      const tookMs = await timed(way)
+      if (run >= 0) figures[name]?.push(tookMs)
+    }
+  }
+  return figures
 }
 
 /** Starts peak memory of a process anew (Linux). */

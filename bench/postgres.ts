@@ -5,10 +5,8 @@ import { promisify } from 'node:util'
 import type { PostgresServer } from '@holdfast/testing'
 import { startPostgres } from '@holdfast/testing'
 import type { System } from '../tests/support/system.ts'
-import { report, timed } from './measure.ts'
+import { inTurn, report } from './measure.ts'
 import { backUp, registerTarget, restoreTo, watchMemory, workerOf } from './service.ts'
-
-const RUNS = 3
 
 /** Backups against what people pipe `pg_dump` into, restores against `pg_restore -j2`. */
 export async function measurePostgres(system: System, megabytes: readonly number[]): Promise<void> {
@@ -78,20 +76,6 @@ async function compareRestores(
   memory.report()
   await drop()
   await rm(archive, { force: true })
-}
-
-/** Each way in each round, after one uncounted round that warms the caches for all of them. */
-async function inTurn(
-  ways: Readonly<Record<string, () => unknown>>,
-): Promise<Readonly<Record<string, readonly number[]>>> {
-  const figures: Record<string, number[]> = Object.fromEntries(Object.keys(ways).map((name) => [name, []]))
-  for (let run = -1; run < RUNS; run += 1) {
-    for (const [name, way] of Object.entries(ways)) {
-      const tookMs = await timed(way)
-      if (run >= 0) figures[name]?.push(tookMs)
-    }
-  }
-  return figures
 }
 
 async function shell(server: PostgresServer, database: string, command: string): Promise<void> {
