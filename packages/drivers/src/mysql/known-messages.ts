@@ -114,10 +114,23 @@ const MISSING: readonly KnownNumbers[] = [
     hint: 'repair or drop the view',
   },
   {
+    // a server may speak another language to programs
+    numbers: [1356],
+    code: 'TOOL_FAILED',
+    message: 'a view is invalid: what it selects from is not there, or its definer may not read it',
+    hint: 'repair or drop the view',
+  },
+  {
     numbers: [1449],
     pattern: new RegExp(`definer \\('(${NAME})'@'([^'\\n]{0,200})'\\)`),
     code: 'TOOL_FAILED',
     message: 'the definer $1@$2 does not exist',
+    hint: 'create the account, or restore without owners and privileges',
+  },
+  {
+    numbers: [1449],
+    code: 'TOOL_FAILED',
+    message: 'the definer of a view, trigger or routine does not exist',
     hint: 'create the account, or restore without owners and privileges',
   },
   {
@@ -146,9 +159,8 @@ const MISSING: readonly KnownNumbers[] = [
 const LIMITS: readonly KnownNumbers[] = [
   {
     numbers: [1021, 1114],
-    pattern: new RegExp(`(?:Disk full|The table '(${NAME})' is full)`),
     code: 'TOOL_FAILED',
-    message: 'the disk of the MySQL server is full, or a table cannot grow $1',
+    message: 'the disk of the MySQL server is full, or a table has reached its limit',
   },
   {
     numbers: [1026, 1030, 3, 20],
@@ -246,8 +258,7 @@ const CONNECTION: readonly KnownNumbers[] = [
     message: 'the host of the MySQL server is not known',
   },
   {
-    numbers: [1043, 2026, 2000, 3159, 1835],
-    pattern: /TLS|SSL|insecure transport|certificate/i,
+    numbers: [2026, 3159],
     code: 'TARGET_UNREACHABLE',
     message: 'the MySQL server and the URL do not agree on TLS',
     hint: 'check sslmode, sslrootcert, sslcert and sslkey',

@@ -11,6 +11,8 @@ export interface Backend {
   /** Where the server thinks that it comes from: ids of sessions begin again with a server's start. */
   readonly origin: string
   readonly server: ServerFacts
+  /** The server would cut the connection over a longer one. */
+  readonly longestStatementBytes: number
 }
 
 /**
@@ -19,6 +21,8 @@ export interface Backend {
  */
 const SQL_MODE = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'
 
+/** What a packet has beside its statement, and some more. */
+const HEADER_BYTES = 64
 const FOREVER_S = 2_147_483
 
 /** Whatever a server or an account has set, our statements mean the same. What a server does not know is left out. */
@@ -56,7 +60,10 @@ export async function prepareSession(
   client: Connection,
   { lockTimeoutMs }: Pick<MysqlConnection, 'lockTimeoutMs'>,
 ): Promise<Backend> {
-  const [facts] = await ask(client, 'SELECT VERSION() AS version, CONNECTION_ID() AS id')
+  const [facts] = await ask(
+    client,
+    'SELECT VERSION() AS version, CONNECTION_ID() AS id, @@max_allowed_packet AS longest',
+  )
   const server = serverFacts(textOf(facts, 'version'))
   await ask(client, 'SET NAMES utf8mb4 COLLATE utf8mb4_bin')
   const lockWaitS = Math.max(1, Math.ceil(lockTimeoutMs / 1000))
@@ -72,7 +79,8 @@ export async function prepareSession(
     client,
     `SELECT host AS origin FROM information_schema.processlist WHERE id = ${id}`,
   )
-  return { id, origin: textOf(origin, 'origin'), server }
+  const longestStatementBytes = Number(textOf(facts, 'longest')) - HEADER_BYTES
+  return { id, origin: textOf(origin, 'origin'), server, longestStatementBytes }
 }
 
 function textOf(row: unknown, name: string): string {

@@ -121,6 +121,7 @@ class ClientSession implements Session {
     options: QueryOptions = {},
   ): Promise<readonly Row[]> {
     const statement = fillIn(sql, params)
+    if (Buffer.byteLength(statement) > this.#backend.longestStatementBytes) throw tooLong()
     const turn = this.#last.then(() => this.#run(statement, options))
     this.#last = turn.catch(() => {})
     // what the columns of a statement are is known to who wrote it
@@ -197,6 +198,12 @@ class ClientSession implements Session {
       client.end(() => resolve())
     })
   }
+}
+
+function tooLong(): AppError {
+  return new AppError('TOOL_FAILED', 'a statement is larger than max_allowed_packet of the MySQL server', {
+    hint: 'raise max_allowed_packet on the server, up to 1G',
+  })
 }
 
 function cut(): AppError {
