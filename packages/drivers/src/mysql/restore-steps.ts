@@ -7,8 +7,11 @@ import { quoteName } from './quote.ts'
 /** Nothing of what programs print is needed, and none may ask for a password: it would take the next command for it. */
 const OPTIONS = '--defaults-file="$OPTIONS"'
 const CLIENT = `"$CLIENT" ${OPTIONS} --batch --default-character-set=utf8mb4`
-/** Of commands of the client, binary mode knows those alone that a script of the dump program needs. */
-const STRICT_CLIENT = `${CLIENT} --binary-mode --max-allowed-packet=1G`
+/**
+ * Of commands of the client, binary mode knows those alone that a script of the dump program needs. Older clients take
+ * comments out of the bodies of programs unless they are told not to.
+ */
+const STRICT_CLIENT = `${CLIENT} --binary-mode --comments --max-allowed-packet=1G`
 
 /** How a stored dump is brought back with the standard programs. */
 export function mysqlRestoreSteps(parts: StoredParts): string {
