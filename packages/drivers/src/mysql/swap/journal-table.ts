@@ -1,5 +1,5 @@
-import type { Session } from '../session.ts'
 import { quoteQualified } from '../quote.ts'
+import type { Session } from '../session.ts'
 
 /** A table of ours in every schema of ours, which says whose the schema is and what is being done with it. */
 export const JOURNAL = 'holdfast~journal'

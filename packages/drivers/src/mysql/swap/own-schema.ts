@@ -72,9 +72,10 @@ export async function dropOwnSchema(session: Session, name: string): Promise<boo
 }
 
 export async function schemaExists(session: Session, name: string): Promise<boolean> {
-  const rows = await session.query('SELECT 1 AS found FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [
-    name,
-  ])
+  const rows = await session.query(
+    'SELECT 1 AS found FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
+    [name],
+  )
   return rows.length > 0
 }
 
@@ -119,7 +120,12 @@ async function dropTables(session: Session, schema: string): Promise<void> {
 
 function isOwner(value: unknown): value is Owner {
   if (typeof value !== 'object' || value === null) return false
-  return 'operationId' in value && typeof value.operationId === 'string' && 'token' in value && typeof value.token === 'string'
+  return (
+    'operationId' in value &&
+    typeof value.operationId === 'string' &&
+    'token' in value &&
+    typeof value.token === 'string'
+  )
 }
 
 function wordOf(name: string): string {

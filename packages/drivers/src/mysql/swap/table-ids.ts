@@ -40,7 +40,8 @@ async function find(
   schema: string,
   ids: readonly string[] | null = null,
 ): Promise<readonly string[] | null> {
-  const view = session.server.flavour.name === 'MySQL' && session.server.version >= 80_000 ? VIEWS[0] : VIEWS[1]
+  const view =
+    session.server.flavour.name === 'MySQL' && session.server.version >= 80_000 ? VIEWS[0] : VIEWS[1]
   const among = ids === null ? '' : ` AND TABLE_ID IN (${ids.map(() => '?').join(', ')})`
   // names there are as names of files: what is no letter or digit of ASCII is written in hexadecimal
   const sql = `SELECT CAST(TABLE_ID AS CHAR) AS id FROM information_schema.${view}

@@ -1,0 +1,63 @@
+import { AppError } from '@holdfast/core'
+import { readSchema } from '../schema/read-schema.ts'
+import type { SchemaObjects, TableObject } from '../schema/schema-objects.ts'
+import type { Session } from '../session.ts'
+import { danglingKeys, requireNoIncomingKeys } from './incoming-keys.ts'
+import { JOURNAL } from './journal-table.ts'
+import { schemaExists } from './own-schema.ts'
+
+/** What an exchange finds in the live schema. */
+interface Live {
+  /** Null if there is no such schema. */
+  readonly departing: SchemaObjects | null
+  /** Views that the server cannot open. */
+  readonly invalidViews: readonly string[]
+}
+
+/** Looks at what is to be moved aside. Rejects with `code`, naming what makes that impossible. */
+export async function lookAtLive(
+  session: Session,
+  live: string,
+  arriving: readonly TableObject[],
+  code: 'RESTORE_NOT_POSSIBLE' | 'UNDO_NOT_POSSIBLE',
+): Promise<Live> {
+  if (!(await schemaExists(session, live))) return { departing: null, invalidViews: [] }
+  await requireNoIncomingKeys(session, live, code)
+  const departing = await readSchema(session, live)
+  const names = departing.tables.map(({ name }) => name)
+  if (names.includes(JOURNAL)) {
+    throw new AppError(code, `a table of ${live} is called ${JOURNAL}, as Holdfast calls its own`, {
+      hint: 'rename it: what is replaced is kept in a schema that has one',
+    })
+  }
+  await requireNoneCaught(session, live, names, arriving, code)
+  return { departing, invalidViews: await invalidViewsOf(session, live) }
+}
+
+/** A key on a table that is missing would take hold of the one that arrives under its name. */
+async function requireNoneCaught(
+  session: Session,
+  live: string,
+  names: readonly string[],
+  arriving: readonly TableObject[],
+  code: 'RESTORE_NOT_POSSIBLE' | 'UNDO_NOT_POSSIBLE',
+): Promise<void> {
+  const arrivingNames = new Set(arriving.map(({ name }) => name))
+  const caught = (await danglingKeys(session, live, names)).find(([, missing]) => arrivingNames.has(missing))
+  if (caught === undefined) return
+  throw new AppError(
+    code,
+    `a foreign key of the table ${caught[0]} is on ${caught[1]}, which is missing there and would come`,
+    { hint: 'drop that foreign key: the table that is kept aside would hold on to the new one' },
+  )
+}
+
+/** The server says in their comment why it cannot open them. */
+async function invalidViewsOf(session: Session, schema: string): Promise<readonly string[]> {
+  const rows = await session.query<{ readonly name: string }>(
+    `SELECT TABLE_NAME AS name FROM information_schema.TABLES
+     WHERE TABLE_SCHEMA = ? AND TABLE_TYPE = 'VIEW' AND TABLE_COMMENT <> 'VIEW'`,
+    [schema],
+  )
+  return rows.map(({ name }) => name)
+}

@@ -1,0 +1,60 @@
+import { requalify } from '../schema/requalify.ts'
+import type { TableObject } from '../schema/schema-objects.ts'
+import type { Exchange } from './exchange.ts'
+import type { Path } from './steps.ts'
+
+/** By the names of the tables. */
+export interface Paths {
+  readonly departing: ReadonlyMap<string, Path>
+  readonly arriving: ReadonlyMap<string, Path>
+}
+
+/** The ways of all tables. They are hidden where they would be without triggers or right defaults for a moment. */
+export function pathsOf({ live, source, aside, hiddenPrefix, departing, arriving }: Exchange): Paths {
+  const old = departing?.tables ?? []
+  const hidesOld = (departing?.programs ?? []).some(({ kind }) => kind === 'trigger')
+  const hidesNew =
+    arriving.programs.programs.some(({ kind }) => kind === 'trigger') ||
+    arriving.tables.some((table) => defaultsToFix(table, source, live).length > 0)
+  const hide = (isHidden: boolean, name: string) => (isHidden ? [{ schema: live, name }] : [])
+  return {
+    departing: new Map(
+      old.map(({ name }, number) => [
+        name,
+        {
+          places: [
+            { schema: live, name },
+            ...hide(hidesOld, `${hiddenPrefix}o${number}`),
+            { schema: aside, name },
+          ],
+          live: 0,
+        },
+      ]),
+    ),
+    arriving: new Map(
+      arriving.tables.map(({ name }, number) => [
+        name,
+        {
+          places: [
+            { schema: source, name },
+            ...hide(hidesNew, `${hiddenPrefix}n${number}`),
+            { schema: live, name },
+          ],
+          live: hidesNew ? 2 : 1,
+        },
+      ]),
+    ),
+  }
+}
+
+/** Defaults that name a sequence where it will no longer be. */
+export function defaultsToFix(
+  { sequenceDefaults }: TableObject,
+  source: string,
+  live: string,
+): readonly { readonly column: string; readonly expression: string }[] {
+  return sequenceDefaults.flatMap(({ column, expression }) => {
+    const fixed = requalify(expression, source, live)
+    return fixed === expression ? [] : [{ column, expression: fixed }]
+  })
+}

@@ -1,0 +1,69 @@
+import type { DefinerChoice } from '../schema/program-statements.ts'
+import type { Program, ProgramKind } from '../schema/schema-objects.ts'
+import type { SchemaDefaults } from './own-schema.ts'
+
+/** A table and the places that it comes through, of which one is its name in the live schema. */
+export interface Path {
+  readonly places: readonly Place[]
+  /** Index of that place: it is there if it is nowhere else. */
+  readonly live: number
+}
+
+export interface Place {
+  readonly schema: string
+  readonly name: string
+}
+
+/** A change that can be made again when it has been made, or half made, already. */
+export type Action =
+  | { readonly do: 'create-schema'; readonly schema: string; readonly defaults: SchemaDefaults }
+  | { readonly do: 'drop-empty-schema'; readonly schema: string }
+  | { readonly do: 'set-defaults'; readonly schema: string; readonly defaults: SchemaDefaults }
+  | {
+      readonly do: 'drop'
+      readonly schema: string
+      readonly program: { readonly kind: ProgramKind; readonly name: string }
+    }
+  | CreateProgram
+  /** In one statement. A table that has come further already stays there. */
+  | { readonly do: 'move'; readonly towards: 'end' | 'start'; readonly moves: readonly Move[] }
+  | {
+      readonly do: 'set-default'
+      readonly path: Path
+      readonly column: string
+      readonly expression: string
+    }
+  /** Notes where the arriving tables came from whether they have left for good. */
+  | { readonly do: 'mark'; readonly schema: string; readonly direction: 'done' | 'back' }
+  /** Fails if somebody has made a table meanwhile. */
+  | { readonly do: 'expect-tables'; readonly schema: string; readonly names: readonly string[] }
+
+export interface Move {
+  readonly path: Path
+  /** Index of the place that it is brought to. */
+  readonly to: number
+}
+
+export interface CreateProgram {
+  readonly do: 'create'
+  readonly schema: string
+  readonly program: Program
+  /** The schema that its text was read from. */
+  readonly from: string
+  readonly definer: DefinerChoice
+  /** Of triggers. */
+  readonly path: Path | null
+  readonly schemaCollation: string
+  /** Privileges that dropping it has revoked, as statements. */
+  readonly grants: readonly string[]
+  /** It was of no use before: that it cannot be made again is nothing to stop for. */
+  readonly mayFail: boolean
+}
+
+/** Done or undone as a whole by whoever finds it begun; its actions backward are in the order in which they run. */
+export interface Step {
+  /** Completes `could not …`. */
+  readonly title: string
+  readonly forward: readonly Action[]
+  readonly backward: readonly Action[]
+}
