@@ -6,7 +6,8 @@ import { fingerprintDifferences, postgresFingerprintOf, startPostgres } from '@h
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DyingFleet } from './support/dying-fleet.ts'
 import { startDyingFleet } from './support/dying-fleet.ts'
-import { addTarget, ask, carryOut, ourDatabases, outcomeOf, sessionsLeft } from './support/postgres-bench.ts'
+import { addTarget, ask, carryOut, outcomeOf } from './support/operations.ts'
+import { ourDatabases, sessionsLeft } from './support/postgres-bench.ts'
 import type { System } from './support/system.ts'
 import { startSystem } from './support/system.ts'
 

@@ -8,7 +8,8 @@ import {
   startPostgres,
 } from '@holdfast/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addTarget, carryOut, ourDatabases, sessionsLeft } from './support/postgres-bench.ts'
+import { addTarget, carryOut } from './support/operations.ts'
+import { ourDatabases, sessionsLeft } from './support/postgres-bench.ts'
 import type { System } from './support/system.ts'
 import { startSystem } from './support/system.ts'
 

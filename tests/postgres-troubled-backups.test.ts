@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HeldSession } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ask, outcomeOf, untilBusy, untilPhase } from './support/postgres-bench.ts'
+import { ask, outcomeOf, untilPhase } from './support/operations.ts'
+import { untilBusy } from './support/postgres-bench.ts'
 import type { Trouble, TroubledBench } from './support/troubled-bench.ts'
 import { openTroubledBench } from './support/troubled-bench.ts'
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HeldSession } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ourDatabases, untilBusy, untilPhase } from './support/postgres-bench.ts'
+import { untilPhase } from './support/operations.ts'
+import { ourDatabases, untilBusy } from './support/postgres-bench.ts'
 import type { Trouble, TroubledBench } from './support/troubled-bench.ts'
 import { OVER, openTroubledBench } from './support/troubled-bench.ts'
 
