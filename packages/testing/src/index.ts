@@ -1,3 +1,4 @@
+export type { SampleUse, UseOptions } from './applications.ts'
 export type { CatalogPlace, CatalogSubject } from './catalog/subject.ts'
 export { describeCatalogContract } from './catalog-contract.ts'
 export type { BitFlip } from './damage.ts'
@@ -6,7 +7,9 @@ export type { TakenDump } from './driver/bench.ts'
 export { allow, DriverBench, namesIn, never } from './driver/bench.ts'
 export type { DatabaseUse, DriverPlace, DriverSubject } from './driver/subject.ts'
 export { describeDriverContract } from './driver-contract.ts'
+export { fingerprintDifferences } from './fingerprint.ts'
 export { HOSTILE_KEYS } from './hostile-keys.ts'
+export { useMysqlSample } from './mysql/applications.ts'
 export type { MysqlClient, MysqlRow } from './mysql/client.ts'
 export {
   mysqlName,
@@ -15,10 +18,13 @@ export {
   openMysqlClient,
   withMysqlClient,
 } from './mysql/client.ts'
-export type { PostgresUse, PostgresUseOptions } from './postgres/applications.ts'
+export { mysqlFingerprintOf, mysqlServerFingerprintOf } from './mysql/fingerprint.ts'
+export type { MysqlPlace } from './mysql/place.ts'
+export { makeMysqlPlace } from './mysql/place.ts'
+export type { MysqlSampleOptions } from './mysql/sample.ts'
+export { mysqlSampleProblems, seedMysqlSample } from './mysql/sample.ts'
 export { usePostgresSample } from './postgres/applications.ts'
 export {
-  fingerprintDifferences,
   postgresFingerprintOf,
   postgresServerFingerprintOf,
 } from './postgres/fingerprint.ts'

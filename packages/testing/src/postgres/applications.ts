@@ -1,28 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { SampleUse, UseOptions } from '../applications.ts'
+import { PATIENCE_MS, useTogether } from '../applications.ts'
 import { seededRandom } from '../damage.ts'
-import type { DatabaseUse } from '../driver/subject.ts'
 import { clientConfigOf } from './client.ts'
 
-/** How applications use a sample database. */
-export interface PostgresUseOptions {
-  /** As many that move money between accounts; one more adds up all balances. */
-  readonly writers?: number
-  /** Transactions a second of each; 0 for as many as it can. */
-  readonly perSecond?: number
-}
-
-/** A running use, and what it has done. */
-export interface PostgresUse extends DatabaseUse {
-  /** Transactions that were committed. */
-  committed(): number
-  /** How often a connection was ended, or refused. */
-  interrupted(): number
-}
-
-/** An application that cannot get back in for so long complains. */
-const PATIENCE_MS = 20_000
-const RECONNECT_MS = 20
 const ACCOUNTS = 100
 const SUM = 100_000
 
@@ -42,101 +23,29 @@ const PASSING = [
 ]
 
 /** Lets applications read and write a sample database, each with a connection that it makes anew when it is ended. */
-export async function usePostgresSample(url: string, options: PostgresUseOptions = {}): Promise<PostgresUse> {
-  const { writers = 2, perSecond = 50 } = options
+export async function usePostgresSample(url: string, options: UseOptions = {}): Promise<SampleUse> {
+  const { writers = 2 } = options
   const acts = [
     ...Array.from({ length: writers }, (_, index) => transferWith(seededRandom(index + 1))),
     addUp,
   ]
-  const applications = acts.map((act) => new Application(url, act, perSecond))
-  const running = applications.map((application) => application.run())
-  await Promise.all(applications.map((application) => application.started))
-  return {
-    committed: () => applications.reduce((sum, { committed }) => sum + committed, 0),
-    interrupted: () => applications.reduce((sum, { interrupted }) => sum + interrupted, 0),
-    async stop() {
-      for (const application of applications) application.isStopping = true
-      await Promise.all(running)
-      return applications.flatMap(({ complaints }) => complaints)
-    },
-  }
+  const leave = (client: pg.Client) => client.end().catch(() => {})
+  return await useTogether({ connect: () => connect(url), leave, isPassing }, acts, options)
 }
 
 type Act = (client: pg.Client) => Promise<void>
 
-class Application {
-  readonly complaints: string[] = []
-  readonly started: Promise<void>
-  isStopping = false
-  committed = 0
-  interrupted = 0
-  readonly #url: string
-  readonly #act: Act
-  readonly #intervalMs: number
-  readonly #onStarted: () => void
-  #client: pg.Client | null = null
-  #lastMs = performance.now()
-
-  constructor(url: string, act: Act, perSecond: number) {
-    this.#url = url
-    this.#act = act
-    this.#intervalMs = perSecond === 0 ? 0 : 1000 / perSecond
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.started = promise
-    this.#onStarted = resolve
-  }
-
-  /** Works until it is stopped, or has waited in vain for too long. Never rejects. */
-  async run(): Promise<void> {
-    while (!this.isStopping) {
-      const startedMs = performance.now()
-      await this.#once()
-      await delay(Math.max(0, startedMs + this.#intervalMs - performance.now()))
-    }
-    this.#onStarted()
-    await this.#client?.end().catch(() => {})
-  }
-
-  async #once(): Promise<void> {
-    try {
-      this.#client ??= await this.#connect()
-      await this.#act(this.#client)
-      this.committed += 1
-      this.#lastMs = performance.now()
-      this.#onStarted()
-    } catch (error) {
-      await this.#leave()
-      this.interrupted += 1
-      if (!isPassing(error)) return this.#complain(String(error))
-      if (performance.now() - this.#lastMs > PATIENCE_MS)
-        return this.#complain(`shut out for too long: ${error}`)
-      await delay(RECONNECT_MS)
-    }
-  }
-
-  #complain(complaint: string): void {
-    this.complaints.push(complaint)
-    this.isStopping = true
-  }
-
-  async #connect(): Promise<pg.Client> {
-    const where = { ...clientConfigOf(this.#url), application_name: 'shop' }
-    const client = new pg.Client({
-      ...where,
-      statement_timeout: PATIENCE_MS,
-      connectionTimeoutMillis: PATIENCE_MS,
-    })
-    // the next statement tells
-    client.on('error', () => {})
-    await client.connect()
-    return client
-  }
-
-  async #leave(): Promise<void> {
-    const client = this.#client
-    this.#client = null
-    await client?.end().catch(() => {})
-  }
+async function connect(url: string): Promise<pg.Client> {
+  const where = { ...clientConfigOf(url), application_name: 'shop' }
+  const client = new pg.Client({
+    ...where,
+    statement_timeout: PATIENCE_MS,
+    connectionTimeoutMillis: PATIENCE_MS,
+  })
+  // the next statement tells
+  client.on('error', () => {})
+  await client.connect()
+  return client
 }
 
 function isPassing(error: unknown): boolean {

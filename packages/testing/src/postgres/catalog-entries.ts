@@ -1,3 +1,5 @@
+import type { FingerprintEntry } from '../fingerprint-line.ts'
+import { toFacts } from '../fingerprint-line.ts'
 import {
   DEFAULT_PRIVILEGES,
   DEFINITIONS,
@@ -8,8 +10,6 @@ import {
   OWNING_COLUMNS,
 } from './catalog-rules.ts'
 import type { CatalogSession } from './client.ts'
-import type { FingerprintEntry } from './fingerprint-line.ts'
-import { toFacts } from './fingerprint-line.ts'
 import { privilegeList } from './privilege-list.ts'
 
 /** A system catalog as the server describes it. */

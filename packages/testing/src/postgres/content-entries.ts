@@ -1,6 +1,6 @@
+import type { FingerprintEntry } from '../fingerprint-line.ts'
+import { toFacts } from '../fingerprint-line.ts'
 import type { CatalogSession } from './client.ts'
-import type { FingerprintEntry } from './fingerprint-line.ts'
-import { toFacts } from './fingerprint-line.ts'
 
 /** As many rows of a table are shown one by one, so that a difference can be read. */
 const SHOWN_ROWS = 30

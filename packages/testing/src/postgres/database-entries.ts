@@ -1,6 +1,6 @@
+import type { FingerprintEntry } from '../fingerprint-line.ts'
+import { toFacts } from '../fingerprint-line.ts'
 import type { CatalogSession } from './client.ts'
-import type { FingerprintEntry } from './fingerprint-line.ts'
-import { toFacts } from './fingerprint-line.ts'
 import { privilegeList } from './privilege-list.ts'
 
 /** What is true of the database itself, whatever its name. */
