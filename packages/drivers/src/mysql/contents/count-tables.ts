@@ -4,12 +4,20 @@ import type { TableObject } from '../schema/schema-objects.ts'
 import type { Session } from '../session.ts'
 import { rowDigest } from './row-digest.ts'
 
+/** What a session goes back to between two tables. */
+export const SAVEPOINT = 'holdfast'
+
 export interface CountOptions {
   /** Without them rows alone are counted. */
   readonly digests: boolean
   /** Whether rows that are history count, too: only if the dump has them. */
   readonly history: boolean
   readonly onCounted?: (table: TableObject) => void
+  /**
+   * The sessions are in a transaction with our {@link SAVEPOINT}: tables that were counted are let go, or who wants to
+   * alter one would wait until all are, and everybody else behind him.
+   */
+  readonly lettingGo?: boolean
   readonly signal: AbortSignal
 }
 
@@ -38,6 +46,7 @@ export async function countTables(
     for (let table = left.pop(); table !== undefined; table = left.pop()) {
       throwIfAborted(options.signal)
       counted.set(table.name, await countTable(session, schema, table, options))
+      if (options.lettingGo) await session.query(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
       options.onCounted?.(table)
     }
   }

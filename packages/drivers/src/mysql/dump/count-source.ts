@@ -39,7 +39,7 @@ export async function countSource(job: CountJob, signal: AbortSignal): Promise<S
   }
   // values that a dump does not keep are found along with digests only
   const needsScan = reason === null || tables.some(hasFloat)
-  const options = { digests: needsScan, history: source.history, onCounted, signal }
+  const options = { digests: needsScan, history: source.history, onCounted, lettingGo: true, signal }
   const counted = await countTables(sessions, source.schema, tables, options)
   return { counting: reason === null ? 'exact' : 'estimate', tables: counted }
 }

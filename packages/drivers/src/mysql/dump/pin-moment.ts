@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { throwIfAborted } from '@holdfast/core'
+import { SAVEPOINT } from '../contents/count-tables.ts'
 import { versionName } from '../flavours.ts'
 import type { Session } from '../session.ts'
 import { takeBriefLock } from './brief-lock.ts'
@@ -36,7 +37,7 @@ const PAUSES_MS = [0, 100, 400, 1_000] as const
 /** So long a lock is held at most while a dump program starts. */
 const BEGIN_WITHIN_MS = 5_000
 
-const SNAPSHOT = 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'
+const SNAPSHOT = ['START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', `SAVEPOINT ${SAVEPOINT}`] as const
 
 /**
  * Begins the transactions of our sessions and of a dump program so that they see the same moment. With a brief lock
@@ -88,7 +89,7 @@ async function begin(
   until = Number.POSITIVE_INFINITY,
 ): Promise<Pick<PinnedMoment, 'dump' | 'at'>> {
   const at = now()
-  await Promise.all(sessions.map((session) => session.query(SNAPSHOT)))
+  await Promise.all(sessions.map(beginSnapshot))
   const dump = await startDump()
   const late = new AbortController()
   const waits = [dump.begun]
@@ -99,6 +100,10 @@ async function begin(
   await Promise.race(waits)
   late.abort()
   return { dump, at }
+}
+
+async function beginSnapshot(session: Session): Promise<void> {
+  for (const statement of SNAPSHOT) await session.query(statement)
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
