@@ -1,5 +1,6 @@
 import { AppError } from '@holdfast/core'
 import { networkFailure } from '../client-server/unreachable.ts'
+import type { Meaning } from './known-messages.ts'
 import { meaningOf } from './known-messages.ts'
 import type { ServerError } from './server-error.ts'
 import { isServerError } from './server-error.ts'
@@ -9,13 +10,11 @@ export { failureOfTool } from './tool-failure.ts'
 /** Errors after which a server closes the connection. */
 const LAST_WORDS = [1053, 1079, 1152, 1184, 1927, 3169, 4031]
 
-/** What the client library says without a number of a server. */
-const OF_LIBRARY: Readonly<Record<string, string>> = {
-  PROTOCOL_CONNECTION_LOST: 'the connection to the MySQL server was cut',
-  PROTOCOL_PACKETS_OUT_OF_ORDER: 'the MySQL server answered with something else than the protocol of MySQL',
-  PROTOCOL_UNEXPECTED_PACKET: 'the MySQL server answered with something else than the protocol of MySQL',
-  HANDSHAKE_UNKNOWN_ERROR: 'the MySQL server answered with something else than the protocol of MySQL',
-}
+/** What the client library calls it when a connection ends. */
+const CUT = 'PROTOCOL_CONNECTION_LOST'
+/** What it calls a method of logging in that it does not know, or would not use. */
+const METHODS = ['AUTH_SWITCH_PLUGIN_ERROR', 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED']
+const METHOD_NOT_SUPPORTED = 2059
 
 /** What a server said, as far as a log may have it: a message of which only the number is known could quote rows. */
 export class ServerRefusal extends Error {
@@ -49,25 +48,36 @@ export function errnoOf(error: unknown): number | null {
 /** True if nothing more can be asked after this. */
 export function endsConnection(error: unknown): boolean {
   if (isServerError(error)) return LAST_WORDS.includes(error.errno)
-  return error instanceof Error && 'fatal' in error && error.fatal === true
+  return isLast(error)
 }
 
 function refusal(error: ServerError): AppError {
   const meaning = meaningOf(error.errno, error.message)
   const cause = new ServerRefusal(error, meaning !== null)
-  if (meaning === null)
-    return new AppError('TOOL_FAILED', `MySQL refused with error ${error.errno}`, { cause })
+  const unknown = () => new AppError('TOOL_FAILED', `MySQL refused with error ${error.errno}`, { cause })
+  return asFailure(meaning, cause) ?? unknown()
+}
+
+function asFailure(meaning: Meaning | null, cause: Error): AppError | null {
+  if (meaning === null) return null
   const { code, message, ...options } = meaning
   return new AppError(code, message, { ...options, cause })
 }
 
+/** What the client library says without a number of a server. */
 function ofLibrary(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error
-  if (error.code === 'AUTH_SWITCH_PLUGIN_ERROR' || error.code === 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED') {
-    const meaning = meaningOf(2059, '')
-    if (meaning === null) return error
-    return new AppError(meaning.code, meaning.message, { ...meaning, cause: error })
-  }
-  const message = OF_LIBRARY[String(error.code)]
-  return message === undefined ? error : new AppError('TARGET_UNREACHABLE', message, { cause: error })
+  if (!isLast(error)) return error
+  const code = 'code' in error ? String(error.code) : ''
+  // as a new one: errors of the library may carry the statement
+  const cause = new Error(`${code} ${error.message}`.trim())
+  if (METHODS.includes(code)) return asFailure(meaningOf(METHOD_NOT_SUPPORTED, ''), cause) ?? error
+  const message =
+    code === CUT
+      ? 'the connection to the MySQL server was cut'
+      : 'the server answered with something else than the protocol of MySQL'
+  return new AppError('TARGET_UNREACHABLE', message, { cause })
+}
+
+function isLast(error: unknown): error is Error {
+  return error instanceof Error && 'fatal' in error && error.fatal === true
 }
