@@ -1,9 +1,9 @@
-import { quoteName } from '../quote.ts'
+import { quoteName, quoteText } from '../quote.ts'
 import { quoteAccount } from './accounts.ts'
 import { nameFor, textToEdit } from './program-text.ts'
 import { requalify } from './requalify.ts'
 import { rewriteHeader } from './rewrite-header.ts'
-import type { Program } from './schema-objects.ts'
+import type { Program, ProgramKind } from './schema-objects.ts'
 import { dialectOf } from './sql-tokens.ts'
 
 /** Whose the copy of a program is: as before, whoever creates it, or an account as the server keeps it (`user@host`). */
@@ -59,7 +59,7 @@ function collationChange(
 
 /** Removes a program from the session's current schema; nothing happens if it is not there. */
 export function dropStatement({ kind, name }: Pick<Program, 'kind' | 'name'>): string {
-  return `DROP ${kind.toUpperCase()} IF EXISTS ${quoteName(name)}`
+  return inModeOf(kind, `DROP ${kind.toUpperCase()} IF EXISTS ${quoteName(name)}`)
 }
 
 /** Gives a routine's privileges back, which dropping it revokes. An account that is not there makes its one fail. */
@@ -67,8 +67,15 @@ export function grantStatements({ kind, name, grants }: Program, schema: string)
   return grants.map(({ account, privileges, withGrantOption }) => {
     const what = privileges.length === 0 ? 'USAGE' : privileges.join(', ')
     const where = `${kind.toUpperCase()} ${quoteName(schema)}.${quoteName(name)}`
-    return `GRANT ${what} ON ${where} TO ${account}${withGrantOption ? ' WITH GRANT OPTION' : ''}`
+    const grant = `GRANT ${what} ON ${where} TO ${account}${withGrantOption ? ' WITH GRANT OPTION' : ''}`
+    return inModeOf(kind, grant)
   })
+}
+
+/** Packages are known to no statement of another mode. MariaDB 10.5 runs such a DROP in no way as one statement. */
+function inModeOf(kind: ProgramKind, sql: string): string {
+  if (kind !== 'package' && kind !== 'package body') return sql
+  return `SET STATEMENT sql_mode = 'ORACLE' FOR EXECUTE IMMEDIATE ${quoteText(sql)}`
 }
 
 const SETTINGS = [

@@ -75,15 +75,16 @@ function triggerEdits(
   )
   const isConditional = isWord(header[trigger + 1], 'IF')
   const name = trigger + (isConditional ? 4 : 1)
+  const first = header[on + 1]
   const table = header[on + 1 + (header[on + 2]?.source === '.' ? 2 : 0)]
-  const edits = [
-    ...qualifierEdits(header, name, schema, dialect),
-    ...qualifierEdits(header, on + 1, schema, dialect),
-  ]
-  if (onTable === null || table === undefined || nameOf(table, dialect) === onTable) return edits
+  const edits = qualifierEdits(header, name, schema, dialect)
+  if (onTable === null || first === undefined || table === undefined || nameOf(table, dialect) === onTable) {
+    return [...edits, ...qualifierEdits(header, on + 1, schema, dialect)]
+  }
   // a name in quotes may stand right before a word
-  const blank = /[\s]/.test(sql.charAt(table.end)) ? '' : ' '
-  return [...edits, { start: table.start, end: table.end, text: `${quoteName(onTable)}${blank}` }]
+  const blank = /\s/.test(sql.charAt(table.end)) ? '' : ' '
+  // with its qualifier, as the server replaces it when it renames a table
+  return [...edits, { start: first.start, end: table.end, text: `${quoteName(onTable)}${blank}` }]
 }
 
 function viewEdits(header: readonly Token[], { schema }: HeaderChanges, dialect: Dialect): readonly Edit[] {
