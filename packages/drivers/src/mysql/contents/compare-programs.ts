@@ -45,9 +45,13 @@ export function comparePrograms(
   ]
 }
 
-/** Without its definer, which may be written in several ways. */
+/** Stands for the name of a trigger's table. */
+const ANY_TABLE = '/'
+
+/** Without its definer and its table, which may be written in several ways: the server rewrites the one of a trigger. */
 function textOf(program: Program, place: Pick<ProgramPlace, 'schema' | 'from'>): string {
-  const { sql, encoding } = definitionAt(program, { ...place, definer: 'current' })
+  const onTable = program.kind === 'trigger' ? { onTable: ANY_TABLE } : {}
+  const { sql, encoding } = definitionAt(program, { ...place, ...onTable, definer: 'current' })
   return encoding === 'utf8' ? Buffer.from(sql, 'utf8').toString('latin1') : sql
 }
 
