@@ -23,11 +23,15 @@ export async function takeBriefLock(session: Session, withinMs: number): Promise
   const giveUpAt = performance.now() + withinMs
   for (;;) {
     const since = performance.now()
+    let taken = 0
     try {
-      for (const statement of take) await session.query(statement)
+      for (const statement of take) {
+        await session.query(statement)
+        taken += 1
+      }
       return { release: () => release(session, since) }
     } catch (error) {
-      await giveBack(session)
+      if (taken > 0) await giveBack(session)
       if (!hasCode(error, 'DATABASE_LOCKED')) throw error
       if (performance.now() >= giveUpAt) throw locked(error)
     }

@@ -14,6 +14,7 @@ import type { Source } from './describe-source.ts'
 import { describeSource } from './describe-source.ts'
 import { dumpArguments } from './dump-arguments.ts'
 import { dumpGlobals, requireGlobals } from './dump-globals.ts'
+import { whileNotLocked } from './lock-watch.ts'
 import type { MysqlDump } from './mysql-dump.ts'
 import { startMysqlDump } from './mysql-dump.ts'
 import type { PinnedMoment } from './pin-moment.ts'
@@ -148,7 +149,11 @@ class SchemaDump {
     const lock = briefLock && counting.length > 0 ? await this.#sessions.open() : null
     const login = await writeOptionFile(parts.connection, request.scratchDir, first.server.flavour)
     try {
-      return await this.#dump({ first, tools, source, login, counting, lock }, signal)
+      const { lockTimeoutMs } = parts.connection
+      const { askEveryMs } = parts.patience
+      return await whileNotLocked({ session: first, schema, lockTimeoutMs, askEveryMs }, signal, (watched) =>
+        this.#dump({ first, tools, source, login, counting, lock }, watched),
+      )
     } finally {
       await Promise.all(this.#started.map((dump) => dump.stop()))
       await login.remove()

@@ -1,5 +1,6 @@
 import type { Attachment, GlobalsChoice } from '@holdfast/core'
 import { AppError, hasCode } from '@holdfast/core'
+import { errnoOf } from '../failure.ts'
 import { quoteName } from '../quote.ts'
 import type { Session } from '../session.ts'
 import type { Account } from './globals-script.ts'
@@ -41,7 +42,7 @@ export async function dumpGlobals(session: Session, choice: GlobalsChoice): Prom
   if (choice === 'none') return []
   const rows = await listAccounts(session)
   const accounts: Account[] = []
-  for (const row of rows) accounts.push(await readAccount(session, row))
+  for (const row of rows) accounts.push(...(await readInEffect(session, row)))
   return [
     { role: 'globals', format: 'sql', content: globalsScript(accounts, session.server.flavour, choice) },
   ]
@@ -55,6 +56,19 @@ async function listAccounts(session: Session): Promise<readonly AccountRow[]> {
      FROM mysql.user ORDER BY user, host`,
   )
   return rows.filter(({ user }) => !OF_SERVER.includes(user))
+}
+
+/** There is no such grant, and no such account. */
+const NOT_IN_EFFECT = [1141, 1133]
+
+/** A server without names of hosts ignores what it has for them, and knows nothing of it when it is asked. */
+async function readInEffect(session: Session, row: AccountRow): Promise<readonly Account[]> {
+  try {
+    return [await readAccount(session, row)]
+  } catch (error) {
+    if (NOT_IN_EFFECT.includes(errnoOf(error) ?? 0)) return []
+    throw error
+  }
 }
 
 async function readAccount(session: Session, row: AccountRow): Promise<Account> {

@@ -57,6 +57,8 @@ export async function startMysqlDump(job: MysqlDumpJob, signal: AbortSignal): Pr
   return {
     begun: section.then(() => {}),
     finish: async (onBytes, stop) => {
+      // one that waits for the server notices nothing else
+      stop.addEventListener('abort', () => end.abort(), { once: true })
       const watch = new ScriptWatch()
       if (!(await section)) {
         await made

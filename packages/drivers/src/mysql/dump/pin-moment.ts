@@ -35,7 +35,7 @@ const SETTLE_MS = 25
 /** Pauses before each attempt: a server that has just become quiet tidies up for a while. */
 const PAUSES_MS = [0, 100, 400, 1_000] as const
 /** So long a lock is held at most while a dump program starts. */
-const BEGIN_WITHIN_MS = 5_000
+const BEGIN_WITHIN_MS = 3_000
 
 const SNAPSHOT = ['START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', `SAVEPOINT ${SAVEPOINT}`] as const
 

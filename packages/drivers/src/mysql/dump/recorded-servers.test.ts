@@ -30,12 +30,18 @@ describe('the brief lock', () => {
     assert.deepEqual(session.asked.slice(1), [...take, ...giveBack])
   })
 
-  it('is given up in the end, and nothing is held', async () => {
-    const busy = new AppError('DATABASE_LOCKED', 'another session holds a lock')
-    const session = new RecordedSession(MYSQL, 80_036, { FLUSH: busy })
-    await rejectsWith('DATABASE_LOCKED', takeBriefLock(session, 1))
-    assert.equal(session.asked.at(-1), 'UNLOCK TABLES')
-  })
+  it.each([
+    [MYSQL, 80_036, 'FLUSH', 'FLUSH TABLES WITH READ LOCK'],
+    [MARIADB, 101_119, 'BACKUP STAGE BLOCK', 'BACKUP STAGE END'],
+  ] as const)(
+    'of $0.name is given up in the end, and nothing is held',
+    async (flavour, version, failing, last) => {
+      const busy = new AppError('DATABASE_LOCKED', 'another session holds a lock')
+      const session = new RecordedSession(flavour, version, { [failing]: busy })
+      await rejectsWith('DATABASE_LOCKED', takeBriefLock(session, 1))
+      assert.equal(session.asked.at(-1), last)
+    },
+  )
 })
 
 describe('the mark of the history of a server', () => {

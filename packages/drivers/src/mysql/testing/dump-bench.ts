@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { promisify } from 'node:util'
 import type { Attachment, DumpRequest, DumpSummary } from '@holdfast/core'
 import type { MariadbServer, TemporaryDirectory } from '@holdfast/testing'
 import { descendantsOf, makeTemporaryDirectory, mysqlName, never } from '@holdfast/testing'
@@ -118,7 +118,7 @@ export class DumpBench {
       '--binary-mode',
       '--default-character-set=utf8mb4',
       '--max-allowed-packet=1G',
-      `--database=${connection.database ?? ''}`,
+      ...(connection.database === null ? [] : [`--database=${connection.database}`]),
     ]
     try {
       const client = spawn(programs.client, args, {
@@ -136,6 +136,11 @@ export class DumpBench {
     } finally {
       await login.remove()
     }
+  }
+
+  /** The same for a text, on the server as a whole. */
+  async script(text: string): Promise<void> {
+    await this.run(this.server.url, Readable.from([text]))
   }
 
   /** The rows of a schema, counted as a dump counts them. */
@@ -187,7 +192,10 @@ export class DumpBench {
 export async function dumpPrograms(): Promise<readonly number[]> {
   const pids = await descendantsOf(process.pid)
   const found = await Promise.all(pids.map(async (pid) => [pid, await argumentsOf(pid)] as const))
-  return found.flatMap(([pid, [program = '']]) => (/(mariadb-dump|mysqldump)$/.test(program) ? [pid] : []))
+  // a script is an argument of its shell
+  return found.flatMap(([pid, args]) =>
+    args.slice(0, 2).some((argument) => /(mariadb-dump|mysqldump)$/.test(argument)) ? [pid] : [],
+  )
 }
 
 export async function argumentsOf(pid: number): Promise<readonly string[]> {
@@ -206,10 +214,4 @@ export function contentOf(attachments: readonly Attachment[], role: Attachment['
   const found = attachments.find((attachment) => attachment.role === role)
   if (found === undefined) throw new Error(`there is no attachment ${role}`)
   return found.content
-}
-
-/** What a program prints. */
-export async function printedBy(program: string, args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, [...args], { maxBuffer: 1e8 })
-  return stdout
 }
