@@ -6,7 +6,8 @@ import type { Program } from './schema-objects.ts'
 /** Makes a program again. The session has its own settings back afterwards, also if that fails. */
 export async function createProgram(session: Session, program: Program, place: ProgramPlace): Promise<void> {
   try {
-    for (const statement of createStatements(program, place)) await runStatement(session, statement)
+    for (const statement of createStatements(program, { server: session.server, ...place }))
+      await runStatement(session, statement)
   } catch (error) {
     await reset(session, program, place)
     throw error

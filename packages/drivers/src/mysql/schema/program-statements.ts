@@ -1,3 +1,4 @@
+import type { ServerFacts } from '../flavours.ts'
 import { quoteName, quoteText } from '../quote.ts'
 import { quoteAccount } from './accounts.ts'
 import { nameFor, textToEdit } from './program-text.ts'
@@ -19,6 +20,8 @@ export interface ProgramPlace {
   readonly onTable?: string
   /** The schema's own collation, if it is known: where a program was created under another one, it is changed meanwhile. */
   readonly schemaCollation?: string
+  /** Where it is created, if that is known: modes that this server no longer has are left out. */
+  readonly server?: ServerFacts
 }
 
 /** `binary`: each character stands for one byte; such a statement must reach the server as those bytes. */
@@ -36,7 +39,7 @@ export function createStatements(program: Program, place: ProgramPlace): readonl
   return [
     plain(REMEMBER),
     ...collationChange(program, place).map((collation) => plain(alterCollation(place.schema, collation))),
-    plain(settingsOf(program)),
+    plain(settingsOf(program, place)),
     definitionAt(program, place),
     ...resetStatements(program, place),
   ]
@@ -92,9 +95,17 @@ const RESET = `SET ${SETTINGS.map((setting) =>
   setting === 'timestamp' ? 'SESSION timestamp = DEFAULT' : `SESSION ${setting} = @holdfast_${setting}`,
 ).join(', ')}`
 
-function settingsOf(program: Program): string {
+/** What MySQL 8.0 no longer has; it refuses the name of any. */
+const REMOVED_MODES = [
+  ...['DB2', 'MAXDB', 'MSSQL', 'MYSQL323', 'MYSQL40', 'ORACLE', 'POSTGRESQL'],
+  ...['NO_AUTO_CREATE_USER', 'NO_FIELD_OPTIONS', 'NO_KEY_OPTIONS', 'NO_TABLE_OPTIONS'],
+]
+
+function settingsOf(program: Program, { server }: ProgramPlace): string {
+  const removed = server?.flavour.name === 'MySQL' && server.version >= 80_000 ? REMOVED_MODES : []
+  const modes = program.sqlMode.split(',').filter((mode) => !removed.includes(mode))
   const settings = [
-    `sql_mode = '${wordOf(program.sqlMode)}'`,
+    `sql_mode = '${wordOf(modes.join(','))}'`,
     `character_set_client = ${wordOf(program.charset)}`,
     `collation_connection = ${wordOf(program.collation)}`,
     ...(program.timeZone === null ? [] : [`time_zone = '${wordOf(program.timeZone)}'`]),
