@@ -1,4 +1,4 @@
-import type { DefinerChoice, ProgramPlace } from '../schema/program-statements.ts'
+import type { DefinerChoice } from '../schema/program-statements.ts'
 import { definitionAt } from '../schema/program-statements.ts'
 import type { Program } from '../schema/schema-objects.ts'
 
@@ -33,10 +33,10 @@ export function comparePrograms(
       const have = there.get(keyOf(want))
       if (have === undefined) return [`${want.kind} ${want.name} is missing`]
       if (!withTexts) return []
-      const place = { schema: found.schema, from: expected.schema }
-      const kept = { schema: found.schema, from: found.schema }
       const differing = [
-        ...(textOf(want, place) === textOf(have, kept) || ignoresCase ? [] : ['definition']),
+        ...(textOf(want, expected.schema) === textOf(have, found.schema) || ignoresCase
+          ? []
+          : ['definition']),
         ...differingSettings(want, have),
         ...(definer === 'current' || have.definer === definerOf(want, definer) ? [] : ['definer']),
       ]
@@ -45,13 +45,13 @@ export function comparePrograms(
   ]
 }
 
-/** Stands for the name of a trigger's table. */
-const ANY_TABLE = '/'
+/** Stands for the names of schemas and of triggers' tables. */
+const ANY = '/'
 
-/** Without its definer and its table, which may be written in several ways: the server rewrites the one of a trigger. */
-function textOf(program: Program, place: Pick<ProgramPlace, 'schema' | 'from'>): string {
-  const onTable = program.kind === 'trigger' ? { onTable: ANY_TABLE } : {}
-  const { sql, encoding } = definitionAt(program, { ...place, ...onTable, definer: 'current' })
+/** Without what may be written in several ways: its definer, its schema, and a trigger's table, which renaming quotes. */
+function textOf(program: Program, from: string): string {
+  const onTable = program.kind === 'trigger' ? { onTable: ANY } : {}
+  const { sql, encoding } = definitionAt(program, { schema: ANY, from, definer: 'current', ...onTable })
   return encoding === 'utf8' ? Buffer.from(sql, 'utf8').toString('latin1') : sql
 }
 
