@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Operation } from '@holdfast/core'
 import { cancelOperation } from '@holdfast/core'
 import { connectRedis, createOperationEvents } from '@holdfast/queue'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
@@ -96,24 +97,17 @@ describe('a worker that is stopped', SLOW, () => {
 
 describe('an operation', SLOW, () => {
   let fleet: QueueFleet
+  let unreachable: Operation
 
   beforeAll(async () => {
     fleet = await startFleet({ workers: 2, leaseMs: CALM_LEASE_MS })
     const names = ['retry', 'behind', 'bug', 'equal', 'migration', 'cancel']
     await fleet.register(Object.fromEntries(names.map((name) => [name, `db:${name}`])))
+    // it pauses for six seconds, in which others are tried
+    unreachable = (await fleet.request('retry', { ms: 10, throws: 'unreachable' })).operation
   })
 
   afterAll(() => fleet.stop())
-
-  it('is tried three times with a growing pause when waiting may heal its failure', async () => {
-    const { operation } = await fleet.request('retry', { ms: 10, throws: 'unreachable' })
-    const [ended] = await fleet.finished([operation.id], 20_000)
-    assert.equal(ended?.state, 'failed')
-    assert.equal(ended?.error?.code, 'TARGET_UNREACHABLE')
-    const [first, second, third, fourth] = starts(await recordsOf(fleet, operation.id))
-    assert.ok(gapMs(first, second) >= 1_900 && gapMs(second, third) >= 3_900)
-    assert.equal(fourth, undefined)
-  })
 
   it('does not keep others from its database while it pauses', async () => {
     const failing = await fleet.request('behind', { ms: 10, throws: 'unreachable' })
@@ -181,13 +175,22 @@ describe('an operation', SLOW, () => {
       ['start', 'aborted', 'settle'].map((event) => [event, running.operation.id]),
     )
   })
+
+  it('is tried three times with a growing pause when waiting may heal its failure', async () => {
+    const [ended] = await fleet.finished([unreachable.id], 20_000)
+    assert.equal(ended?.state, 'failed')
+    assert.equal(ended?.error?.code, 'TARGET_UNREACHABLE')
+    const [first, second, third, fourth] = starts(await recordsOf(fleet, unreachable.id))
+    assert.ok(gapMs(first, second) >= 1_900 && gapMs(second, third) >= 3_900)
+    assert.equal(fourth, undefined)
+  })
 })
 
 describe('a catalog that another program keeps locked', SLOW, () => {
   let fleet: QueueFleet
 
   beforeAll(async () => {
-    fleet = await startFleet({ workers: 2, leaseMs: 4_000 })
+    fleet = await startFleet({ workers: 2, leaseMs: 2_500 })
     await fleet.register({ short: 'db:short', long: 'db:long' })
   })
 
@@ -203,9 +206,9 @@ describe('a catalog that another program keeps locked', SLOW, () => {
   })
 
   it('for longer than the lease stops the work, which is done again later', async () => {
-    const { operation } = await fleet.request('long', { ms: 6_000 })
+    const { operation } = await fleet.request('long', { ms: 4_000 })
     await runnerOf(fleet, operation.id)
-    await keepLocked(fleet.catalogFile, 8_500)
+    await keepLocked(fleet.catalogFile, 5_500)
     const [ended] = await fleet.finished([operation.id], 40_000)
     assert.equal(ended?.state, 'completed')
     const records = await recordsOf(fleet, operation.id)
