@@ -41,7 +41,7 @@ describe('four workers, twenty databases under thirty names, 400 different reque
     await fleet.register(thirtyNames())
     const chaos = new AbortController()
     const harm = harmWorkers(fleet, chaos.signal)
-    const ids = await requestMany(fleet, 250)
+    const ids = await requestMany(fleet, 180)
     const operations = await fleet.finished(ids, 200_000)
     chaos.abort()
     const { kills, freezes } = await harm
