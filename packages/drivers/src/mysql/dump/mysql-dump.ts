@@ -52,6 +52,9 @@ export async function startMysqlDump(job: MysqlDumpJob, signal: AbortSignal): Pr
   const { stdout } = tool
   if (stdout === null) throw new Error('a piped stdout is missing')
   const made = succeeded(tool)
+  // as long as somebody listens, what a program has printed when it ends is not thrown away
+  const hold = () => {}
+  stdout.on('readable', hold)
   // whoever waits for the end hears why
   const section = hasSection(stdout).catch(() => false)
   return {
@@ -64,6 +67,7 @@ export async function startMysqlDump(job: MysqlDumpJob, signal: AbortSignal): Pr
         await made
         await watch.confirm()
       }
+      stdout.off('readable', hold)
       const [digest] = await together(stop, (both) => [
         flowOut(stdout, { sink: job.sink.stream(), marker: watch, onBytes, made }, both),
         made,

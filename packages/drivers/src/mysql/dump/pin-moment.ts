@@ -34,7 +34,7 @@ export interface PinRequest {
 const SETTLE_MS = 25
 /** Pauses before each attempt: a server that has just become quiet tidies up for a while. */
 const PAUSES_MS = [0, 100, 400, 1_000] as const
-/** So long a lock is held at most while a dump program starts. */
+/** So long a lock is held at most while a dump program begins. */
 const BEGIN_WITHIN_MS = 3_000
 
 const SNAPSHOT = ['START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', `SAVEPOINT ${SAVEPOINT}`] as const
@@ -47,10 +47,10 @@ const SNAPSHOT = ['START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY', `SAVE
 export async function pinMoment(request: PinRequest, signal: AbortSignal): Promise<PinnedMoment> {
   const { sessions, lock } = request
   const [first] = sessions
-  if (first === undefined) return { ...(await begin(request)), reason: null, stalledMs: 0 }
+  if (first === undefined) return { ...(await beginAnyTime(request)), reason: null, stalledMs: 0 }
   if (lock !== null) return await pinLocked(request, lock, signal)
   if ((await readMark(first)) === null) {
-    return { ...(await begin(request)), reason: tellsNothing(first), stalledMs: 0 }
+    return { ...(await beginAnyTime(request)), reason: tellsNothing(first), stalledMs: 0 }
   }
   return await pinUnlocked(request, first, signal)
 }
@@ -60,7 +60,7 @@ async function pinUnlocked(request: PinRequest, first: Session, signal: AbortSig
     await pause(pauseMs, signal)
     const before = await readMark(first)
     await pause(SETTLE_MS, signal)
-    const begun = await begin(request)
+    const begun = await beginAnyTime(request)
     const after = await readMark(first)
     if (before !== null && before === after) return { ...begun, reason: null, stalledMs: 0 }
     if (index === PAUSES_MS.length - 1) return { ...begun, reason: COMMITTED, stalledMs: 0 }
@@ -74,32 +74,33 @@ async function pinLocked(request: PinRequest, lock: Session, signal: AbortSignal
   throwIfAborted(signal)
   const held = await takeBriefLock(lock, request.lockWithinMs)
   const until = performance.now() + BEGIN_WITHIN_MS
-  const begun = await begin(request, until)
-  try {
-    const inTime = performance.now() < until
-    return { ...begun, reason: inTime ? null : TOO_SLOW, stalledMs: await held.release() }
-  } catch (error) {
-    await begun.dump.stop()
-    throw error
-  }
+  const { inTime, ...begun } = await begin(request, until)
+  return { ...begun, reason: inTime ? null : TOO_SLOW, stalledMs: await held.release() }
 }
 
-async function begin(
-  { sessions, startDump, now }: PinRequest,
-  until = Number.POSITIVE_INFINITY,
-): Promise<Pick<PinnedMoment, 'dump' | 'at'>> {
+async function beginAnyTime(request: PinRequest): Promise<Omit<Begun, 'inTime'>> {
+  const { dump, at } = await begin(request, Number.POSITIVE_INFINITY)
+  return { dump, at }
+}
+
+interface Begun {
+  readonly dump: MysqlDump
+  readonly at: number
+  readonly inTime: boolean
+}
+
+async function begin({ sessions, startDump, now }: PinRequest, until: number): Promise<Begun> {
   const at = now()
   await Promise.all(sessions.map(beginSnapshot))
   const dump = await startDump()
-  const late = new AbortController()
-  const waits = [dump.begun]
-  if (Number.isFinite(until)) {
-    const leftMs = Math.max(0, until - performance.now())
-    waits.push(delay(leftMs, undefined, { signal: late.signal }).catch(() => {}))
-  }
-  await Promise.race(waits)
-  late.abort()
-  return { dump, at }
+  const begun = dump.begun.then(() => true)
+  if (until === Number.POSITIVE_INFINITY) return { dump, at, inTime: await begun }
+  const waiting = new AbortController()
+  const leftMs = Math.max(0, until - performance.now())
+  const late = delay(leftMs, false, { signal: waiting.signal }).catch(() => false)
+  const inTime = await Promise.race([begun, late])
+  waiting.abort()
+  return { dump, at, inTime }
 }
 
 async function beginSnapshot(session: Session): Promise<void> {

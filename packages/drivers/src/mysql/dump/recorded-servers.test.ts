@@ -20,10 +20,10 @@ const NOBODY = 'GRANT USAGE ON *.* TO `backup`@`%`'
 
 describe('the brief lock', () => {
   it.each([
-    [MYSQL, 80_036, ['FLUSH TABLES WITH READ LOCK'], ['UNLOCK TABLES']],
-    [MYSQL, 50_744, ['FLUSH TABLES WITH READ LOCK'], ['UNLOCK TABLES']],
-    [MARIADB, 100_529, ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_COMMIT'], ['BACKUP STAGE END']],
-  ] as const)('of $0.name $1 is its own', async (flavour, version, take, giveBack) => {
+    ['MySQL 8.0', MYSQL, 80_036, ['FLUSH TABLES WITH READ LOCK'], ['UNLOCK TABLES']],
+    ['MySQL 5.7', MYSQL, 50_744, ['FLUSH TABLES WITH READ LOCK'], ['UNLOCK TABLES']],
+    ['MariaDB', MARIADB, 100_529, ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_COMMIT'], ['BACKUP STAGE END']],
+  ] as const)('of %s is its own', async (_name, flavour, version, take, giveBack) => {
     const session = new RecordedSession(flavour, version)
     const lock = await takeBriefLock(session, 1_000)
     await lock.release()
@@ -31,11 +31,11 @@ describe('the brief lock', () => {
   })
 
   it.each([
-    [MYSQL, 80_036, 'FLUSH', 'FLUSH TABLES WITH READ LOCK'],
-    [MARIADB, 101_119, 'BACKUP STAGE BLOCK', 'BACKUP STAGE END'],
+    ['MySQL', MYSQL, 80_036, 'FLUSH', 'FLUSH TABLES WITH READ LOCK'],
+    ['MariaDB', MARIADB, 101_119, 'BACKUP STAGE BLOCK', 'BACKUP STAGE END'],
   ] as const)(
-    'of $0.name is given up in the end, and nothing is held',
-    async (flavour, version, failing, last) => {
+    'of %s is given up in the end, and nothing is held',
+    async (_name, flavour, version, failing, last) => {
       const busy = new AppError('DATABASE_LOCKED', 'another session holds a lock')
       const session = new RecordedSession(flavour, version, { [failing]: busy })
       await rejectsWith('DATABASE_LOCKED', takeBriefLock(session, 1))
@@ -46,11 +46,11 @@ describe('the brief lock', () => {
 
 describe('the mark of the history of a server', () => {
   it.each([
-    [MARIADB, 100_529, 'Innodb_lsn_current'],
-    [MARIADB, 110_408, 'Innodb_lsn_current'],
-    [MYSQL, 80_030, 'Innodb_redo_log_current_lsn'],
-    [MYSQL, 90_400, 'Innodb_redo_log_current_lsn'],
-  ] as const)('is in a variable of $0.name $1', async (flavour, version, variable) => {
+    ['MariaDB 10.5', MARIADB, 100_529, 'Innodb_lsn_current'],
+    ['MariaDB 11.4', MARIADB, 110_408, 'Innodb_lsn_current'],
+    ['MySQL 8.0.30', MYSQL, 80_030, 'Innodb_redo_log_current_lsn'],
+    ['MySQL 9.4', MYSQL, 90_400, 'Innodb_redo_log_current_lsn'],
+  ] as const)('is in a variable of %s', async (_name, flavour, version, variable) => {
     const answers = {
       [`SHOW GLOBAL STATUS LIKE '${variable}'`]: [{ Variable_name: variable, Value: '52916' }],
     }
@@ -146,11 +146,11 @@ describe('privileges', () => {
   })
 
   it.each([
-    [MYSQL, 80_036, 'GRANT RELOAD ON *.* TO `backup`@`%`', true],
-    [MYSQL, 80_036, 'GRANT FLUSH_TABLES ON *.* TO `backup`@`%`', true],
-    [MYSQL, 80_022, 'GRANT FLUSH_TABLES ON *.* TO `backup`@`%`', false],
-    [MARIADB, 101_119, NOBODY, false],
-  ] as const)('for a brief lock on $0.name $1: $2', async (flavour, version, line, enough) => {
+    ['MySQL 8.0', MYSQL, 80_036, 'GRANT RELOAD ON *.* TO `backup`@`%`', true],
+    ['MySQL 8.0', MYSQL, 80_036, 'GRANT FLUSH_TABLES ON *.* TO `backup`@`%`', true],
+    ['MySQL 8.0.22', MYSQL, 80_022, 'GRANT FLUSH_TABLES ON *.* TO `backup`@`%`', false],
+    ['MariaDB', MARIADB, 101_119, NOBODY, false],
+  ] as const)('for a brief lock are known: %s %#', async (_name, flavour, version, line, enough) => {
     const lines = [line, ENOUGH, 'GRANT SELECT, SHOW_ROUTINE ON *.* TO `backup`@`%`']
     const asked = requirePrivileges(new RecordedSession(flavour, version, granted(...lines)), {
       ...wanted,
