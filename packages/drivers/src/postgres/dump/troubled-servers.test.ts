@@ -6,9 +6,9 @@ import type { PostgresServer } from '@holdfast/testing'
 import { descendantsOf, rejectsWith, startPostgres, waitUntilGone } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import { GatedSink } from '../../client-server/testing/gated-sink.ts'
+import { startProxy } from '../../client-server/testing/tcp-proxy.ts'
 import type { DumpChange } from '../testing/dump-bench.ts'
 import { DumpBench, databaseOf } from '../testing/dump-bench.ts'
-import { startProxy } from '../testing/tcp-proxy.ts'
 
 /** More than pipes and sockets between the server and a sink can hold. */
 const ROWS = 400_000

@@ -5,9 +5,9 @@ import type { AppError, ErrorCode } from '@holdfast/core'
 import type { HeldSession, PostgresServer } from '@holdfast/testing'
 import { allow, descendantsOf, never, rejectsWith, startPostgres } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
+import { startProxy } from '../../client-server/testing/tcp-proxy.ts'
 import type { DumpFile } from '../testing/restore-bench.ts'
 import { RestoreBench } from '../testing/restore-bench.ts'
-import { startProxy } from '../testing/tcp-proxy.ts'
 
 const MOST_CONNECTIONS = 16
 /** Far more than patience of two seconds and a time-out of two for a connection should need. */
