@@ -28,7 +28,7 @@ export async function checkStatements(
   signal: AbortSignal,
 ): Promise<Finding> {
   const { schema: source, programs } = contents
-  const filter = new LoadFilter({ source, schema: source, definer: null, keepsSandbox: true, programs })
+  const filter = new LoadFilter({ source, schema: source, asOwn: false, keepsSandbox: true, programs })
   let bytes = 0
   try {
     for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES })) {

@@ -101,7 +101,7 @@ async function load(
   try {
     const place = { connection, tools, directory, schema: name, path: file }
     const onBytes = progress.loadedScript
-    await loadDump({ ...place, contents, definer: 'current', onBytes }, signal)
+    await loadDump({ ...place, contents, onBytes }, signal)
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

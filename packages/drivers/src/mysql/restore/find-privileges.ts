@@ -1,5 +1,6 @@
 import type { RestoreOptions } from '@holdfast/core'
 import type { Contents } from '../contents/contents-file.ts'
+import { findDefiners as findAccounts } from '../dump/find-definers.ts'
 import type { OwnGrants } from '../dump/own-grants.ts'
 import { readOwnGrants } from '../dump/own-grants.ts'
 import type { ServerFacts } from '../flavours.ts'
@@ -85,10 +86,14 @@ export async function findDefiners(
   const foreign = wanted.filter((account) => account !== own)
   if (foreign.length === 0) return NOTHING_FOUND
   const grants = await readOwnGrants(session, '')
-  const known = await knownAccounts(session)
-  const isGone = (account: string) => known !== null && !known.has(account)
-  const gone = foreign.filter((account) => !contents.definers.missing.includes(account) && isGone(account))
-  return joined([maySet(session.server, grants, foreign), missingAccounts(gone), unverified(known, foreign)])
+  const named = contents.programs.map((program) => ({ ...program, definer: definer ?? program.definer }))
+  const { missing, known } = await findAccounts(session, named)
+  const gone = missing.filter((account) => account !== own && !contents.definers.missing.includes(account))
+  return joined([
+    maySet(session.server, grants, foreign),
+    missingAccounts(gone),
+    known ? NOTHING_FOUND : unverified(foreign),
+  ])
 }
 
 function maySet({ flavour, version }: ServerFacts, grants: OwnGrants, foreign: readonly string[]): Findings {
@@ -115,8 +120,7 @@ function missingAccounts(gone: readonly string[]): Findings {
   )
 }
 
-function unverified(known: ReadonlySet<string> | null, foreign: readonly string[]): Findings {
-  if (known !== null) return NOTHING_FOUND
+function unverified(foreign: readonly string[]): Findings {
   const text = `whether the accounts ${some(foreign)} exist could not be found out: the user may not read mysql.user`
   return { ...NOTHING_FOUND, warnings: [text] }
 }
@@ -124,16 +128,4 @@ function unverified(known: ReadonlySet<string> | null, foreign: readonly string[
 async function currentAccount(session: Session): Promise<string> {
   const [row] = await session.query<{ readonly account: string }>('SELECT CURRENT_USER() AS account')
   return row?.account ?? ''
-}
-
-/** Accounts as `user@host` and roles by name; null if the user may not know them. */
-async function knownAccounts(session: Session): Promise<ReadonlySet<string> | null> {
-  try {
-    const rows = await session.query<{ readonly user: string; readonly host: string }>(
-      'SELECT User AS user, Host AS host FROM mysql.user',
-    )
-    return new Set(rows.flatMap(({ user, host }) => (host === '' ? [user] : [`${user}@${host}`])))
-  } catch {
-    return null
-  }
 }

@@ -10,8 +10,6 @@ import type { Contents } from '../contents/contents-file.ts'
 import type { Flavour } from '../flavours.ts'
 import type { MysqlConnection } from '../mysql-url.ts'
 import { TOOL_ENVIRONMENT, writeOptionFile } from '../option-file.ts'
-import { quoteAccount } from '../schema/accounts.ts'
-import type { DefinerChoice } from '../schema/program-statements.ts'
 import { failureOfLoad } from './load-failure.ts'
 import type { LoadPlan } from './load-filter.ts'
 import { LoadFilter } from './load-filter.ts'
@@ -28,7 +26,6 @@ export interface LoadRequest {
   /** Where the dump lies. */
   readonly path: string
   readonly contents: Contents
-  readonly definer: DefinerChoice
   /** Hears how much of the dump has been read. */
   readonly onBytes: (bytes: number) => void
 }
@@ -49,18 +46,17 @@ const COMMON_SETTINGS = [
 ]
 
 /**
- * Loads a whole dump but its events, stopping at the first error. Rejects with ARTIFACT_CORRUPT if it is not a whole
+ * Loads a whole dump but its events as whoever loads has it, stopping at the first error. Rejects with ARTIFACT_CORRUPT if it is not a whole
  * dump of its contents, with VERIFICATION_FAILED, naming the object, if the dump is to blame, with RESTORE_NOT_POSSIBLE
  * if the server lacks something, otherwise with what the server, the network or the tool had. No process outlives this.
  */
 export async function loadDump(request: LoadRequest, signal: AbortSignal): Promise<void> {
-  const { connection, directory, tools, contents, schema, definer } = request
+  const { connection, directory, tools, contents, schema } = request
   const options = await writeOptionFile(connection, directory, tools.flavour)
   const plan: LoadPlan = {
     source: contents.schema,
     schema,
-    definer:
-      definer === 'keep' ? null : definer === 'current' ? 'CURRENT_USER' : quoteAccount(definer.account),
+    asOwn: true,
     keepsSandbox: knowsSandbox(tools),
     programs: contents.programs,
   }

@@ -4,7 +4,7 @@ import { PLAIN_DIALECT } from '../schema/sql-tokens.ts'
 import { corrupt, foreign } from './corrupt-dump.ts'
 import type { Meaning, ProgramKind } from './dump-grammar.ts'
 import { meaningOf } from './dump-grammar.ts'
-import { asBytes, asText, freeTrigger, moveQualifiers, withDefiner } from './program-text.ts'
+import { asBytes, asText, moveQualifiers, moveTrigger, withoutDefiner } from './program-text.ts'
 import { requireSameProgram } from './same-program.ts'
 import type { Statement } from './statement-reader.ts'
 import { StatementReader, UnreadableText } from './statement-reader.ts'
@@ -17,10 +17,10 @@ export interface LoadPlan {
   /** The schema that it goes into. */
   readonly schema: string
   /**
-   * An account, as a statement needs it, that programs are to belong to; null: the one that each has. Views belong to
-   * whoever loads them all the same: nobody may make a view over the view of somebody who may not read in this schema.
+   * All programs belong to whoever loads: nobody may make a view over the view or the function of somebody who has no
+   * rights in this schema.
    */
-  readonly definer: string | null
+  readonly asOwn: boolean
   /** The client knows the line at the top that makes it forget what runs other programs. */
   readonly keepsSandbox: boolean
   /** What the source had: other programs are none of the dump. */
@@ -247,17 +247,16 @@ export class LoadFilter {
     if (kind !== 'view') requireSameProgram(statement.text, program)
     this.#programs.add(`${kind} ${placed.name}`)
     this.#place(`${kind} ${placed.name}`)
-    const { schema } = this.#plan
-    const definer = kind === 'view' ? 'CURRENT_USER' : this.#plan.definer
-    const text = definer === null ? placed.text : withDefiner(placed.text, definer)
+    const { schema, asOwn } = this.#plan
+    const text = asOwn ? withoutDefiner(placed.text) : placed.text
     return kind === 'view' ? moveQualifiers(text, this.#source, schema) : text
   }
 
   #trigger({ text }: Statement): { readonly name: string; readonly text: string } {
     // whether a text in double quotes is a name does not matter for where the head ends
-    const freed = freeTrigger(text, this.#source, { ...PLAIN_DIALECT, ansiQuotes: true })
-    if (freed === null) throw corrupt('it has a trigger that names another schema')
-    return { ...freed, name: asText(freed.name) }
+    const moved = moveTrigger(text, this.#source, this.#plan.schema, { ...PLAIN_DIALECT, ansiQuotes: true })
+    if (moved === null) throw corrupt('it has a trigger that names another schema')
+    return { ...moved, name: asText(moved.name) }
   }
 
   #followMode(mode: string | null): void {

@@ -1,3 +1,4 @@
+import { quoteName } from '../quote.ts'
 import { requalify } from '../schema/requalify.ts'
 import type { Dialect, Token } from '../schema/sql-tokens.ts'
 import { isWord, nameOf, tokensOf } from '../schema/sql-tokens.ts'
@@ -16,9 +17,9 @@ const QUOTED = '(?:`(?:[^`]|``)*`|"(?:[^"]|"")*")'
 /** The clause stands before everything else that is in quotes. */
 const DEFINER = new RegExp(`^([^'"\`]*?)DEFINER\\s*=\\s*${QUOTED}(?:@${QUOTED})?`, 'i')
 
-/** Puts another account, as a statement needs it, in the place of the definer. */
-export function withDefiner(text: string, account: string): string {
-  return text.replace(DEFINER, (_clause, before: string) => `${before}DEFINER=${asBytes(account)}`)
+/** Makes whoever creates it the definer. */
+export function withoutDefiner(text: string): string {
+  return text.replace(DEFINER, '$1DEFINER=CURRENT_USER')
 }
 
 /** What a program says, however its dump wraps it: without its definer, blanks and comments. */
@@ -44,15 +45,20 @@ function significant(text: string, dialect: Dialect): readonly Token[] {
 /** A trigger as its dump has it. */
 export interface TriggerText {
   readonly name: string
-  /** Without the schema that its definition may name: the server keeps what its author wrote. */
+  /** With the new schema wherever it named its own: the server keeps what its author wrote. */
   readonly text: string
 }
 
 /**
- * Makes a trigger one of whatever schema it is created in. Null if its head cannot be read, or names another schema
+ * Makes a trigger one of another schema. Null if its head cannot be read, or names another schema
  * than the source's, where it could be created for a table that is in use.
  */
-export function freeTrigger(text: string, source: string, dialect: Dialect): TriggerText | null {
+export function moveTrigger(
+  text: string,
+  source: string,
+  schema: string,
+  dialect: Dialect,
+): TriggerText | null {
   const tokens = significant(text, dialect)
   let at = tokens.findIndex((token) => isWord(token, 'TRIGGER')) + 1
   if (at === 0) return null
@@ -62,18 +68,17 @@ export function freeTrigger(text: string, source: string, dialect: Dialect): Tri
   const table = qualifiedAt(tokens, on + 1)
   if (on < 0 || name.token === undefined || table.token === undefined) return null
   const qualifiers = [...name.qualifier, ...table.qualifier]
-  const isOwn = (token: Token) => token.source === '.' || nameOf(token) === source
-  if (!qualifiers.every(isOwn)) return null
-  const freed = qualifiers
+  if (!qualifiers.every((token) => nameOf(token) === source)) return null
+  const moved = qualifiers
     .toReversed()
-    .reduce((sql, { start, end }) => sql.slice(0, start) + sql.slice(end), text)
-  return { name: nameOf(name.token), text: freed }
+    .reduce((sql, { start, end }) => `${sql.slice(0, start)}${quoteName(schema)}${sql.slice(end)}`, text)
+  return { name: nameOf(name.token), text: moved }
 }
 
 function qualifiedAt(tokens: readonly Token[], at: number) {
   const isQualified = tokens[at + 1]?.source === '.'
   const place = isQualified ? at + 2 : at
-  return { token: tokens[place], next: place, qualifier: isQualified ? tokens.slice(at, at + 2) : [] }
+  return { token: tokens[place], next: place, qualifier: isQualified ? tokens.slice(at, at + 1) : [] }
 }
 
 /** Lets a table or a view name its own schema by the name that it will have there. */

@@ -101,12 +101,12 @@ async function fill(
 ): Promise<void> {
   const { connection, toolbox } = parts
   const tools = await toolbox.toolsFor(session.server)
-  const definer = definerOf(options)
   const onBytes = progress.loadedScript
   const place = { connection, tools, directory: scratchDir, schema: name, path }
-  await loadDump({ ...place, contents, definer, onBytes }, signal)
+  await loadDump({ ...place, contents, onBytes }, signal)
   await requireSameContents({ parts, operationId, name }, contents, signal)
-  await giveDefiners(connection, name, contents, definer, signal)
+  // views of definers without rights here are printed in another way, so that nothing could be compared afterwards
+  await giveDefiners(connection, name, { contents, definer: definerOf(options) }, signal)
 }
 
 function definerOf({ keepOwners, definer }: RestoreOptions): DefinerChoice {

@@ -1,5 +1,5 @@
-/** Where in a list of rows a byte stands. The order is that of the table below. */
-const OUTSIDE = 0
+/** In a row, before a value. */
+const INSIDE = 0
 const STRING = 1
 const ESCAPED = 2
 /** After a quote that ends a string, or is the first half of one inside it. */
@@ -14,9 +14,11 @@ const WORD = 8
 const INTRODUCER = 9
 /** After the letter of `x'00'` and `b'1'`. */
 const PREFIX = 10
-const ENDED = 11
-const WRONG = 12
-const STATES = 13
+/** Before a row, or after one. */
+const BETWEEN = 11
+const ENDED = 12
+const WRONG = 13
+const STATES = 14
 
 const NEWLINE = 10
 const DIGITS = '0123456789'
@@ -41,7 +43,7 @@ export class ValueScanner {
 
   /** To be called after the word VALUES. */
   begin(): void {
-    this.#state = OUTSIDE
+    this.#state = BETWEEN
   }
 
   /** Reads from a position on. Returns where the statement is over, which may be the end of the piece or a mistake. */
@@ -68,8 +70,11 @@ function transitions(): Uint8Array {
   const set = (state: number, bytes: string, next: number) => {
     for (const byte of Buffer.from(bytes, 'latin1')) table[(state << 8) | byte] = next
   }
-  for (const state of [OUTSIDE, CLOSED]) beginToken(state, set)
-  for (const state of [CLOSED, NUMBER, WORD]) endToken(state, set)
+  for (const state of [INSIDE, CLOSED]) beginToken(state, set)
+  for (const state of [INSIDE, CLOSED, NUMBER, WORD]) endToken(state, set)
+  set(BETWEEN, ' \n\r,', BETWEEN)
+  set(BETWEEN, '(', INSIDE)
+  set(BETWEEN, ';', ENDED)
   table.fill(STRING, STRING << 8, (STRING + 1) << 8)
   table.fill(STRING, ESCAPED << 8, (ESCAPED + 1) << 8)
   set(STRING, "'", CLOSED)
@@ -80,7 +85,7 @@ function transitions(): Uint8Array {
   set(NULL_U, 'L', NULL_L)
   set(NULL_L, 'L', WORD)
   set(INTRODUCER, `${LETTERS}${DIGITS}`, INTRODUCER)
-  set(INTRODUCER, ' ', OUTSIDE)
+  set(INTRODUCER, ' ', INSIDE)
   set(INTRODUCER, "'", STRING)
   set(PREFIX, "'", STRING)
   return table
@@ -89,8 +94,6 @@ function transitions(): Uint8Array {
 type Setter = (state: number, bytes: string, next: number) => void
 
 function beginToken(state: number, set: Setter): void {
-  set(state, ' \n\t\r,()', OUTSIDE)
-  set(state, ';', ENDED)
   set(state, `${DIGITS}+-.`, NUMBER)
   set(state, 'N', NULL_N)
   set(state, '_', INTRODUCER)
@@ -99,7 +102,6 @@ function beginToken(state: number, set: Setter): void {
 }
 
 function endToken(state: number, set: Setter): void {
-  set(state, ' \n\t\r,)', OUTSIDE)
-  set(state, '(', WRONG)
-  set(state, ';', ENDED)
+  set(state, ' \n\t\r,', INSIDE)
+  set(state, ')', BETWEEN)
 }
