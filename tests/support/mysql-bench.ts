@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MariadbServer, MysqlRow } from '@holdfast/testing'
+
+const SETTLED_WITHIN_MS = 10_000
+
+/** Schemas that Holdfast has made on a server. */
+export async function ourSchemas(server: MariadbServer): Promise<readonly string[]> {
+  const rows = await server.sql(
+    null,
+    "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'holdfast\\_%' ORDER BY 1",
+  )
+  return rows.map(({ name }) => String(name))
+}
+
+/** Sessions of all clients but the one that asks, once those that go have had their time. */
+export async function sessionsLeft(
+  server: MariadbServer,
+  withinMs = SETTLED_WITHIN_MS,
+): Promise<readonly MysqlRow[]> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const left = await server.sql(
+      null,
+      `SELECT ID, DB, COMMAND, LEFT(INFO, 200) AS info FROM information_schema.PROCESSLIST
+       WHERE ID <> CONNECTION_ID() AND USER NOT IN ('system user', 'event_scheduler')`,
+    )
+    if (left.length === 0 || performance.now() > deadline) return left
+    await sleep(50)
+  }
+}
