@@ -59,10 +59,6 @@ describe('a restore of PostgreSQL', { timeout: 60_000 }, () => {
       await slowly({ code: 'TARGET_UNREACHABLE', cause: whileLoading(() => bench.proxy.cut()) })
     })
 
-    it('when the network passes nothing any more', async () => {
-      await slowly({ code: 'TARGET_UNREACHABLE', cause: whileLoading(() => bench.proxy.silence()) })
-    })
-
     it('when pg_restore is killed, and drops what it had made', async () => {
       const kill = whileLoading(async () => {
         for (const pid of await bench.programs('pg_restore')) process.kill(pid, 'SIGKILL')

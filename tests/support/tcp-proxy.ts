@@ -3,21 +3,19 @@ import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A network between a client and a server, which can be slow, silent or cut. */
+/** A network between a client and a server, which can be slow or cut. */
 export interface TcpProxy {
   readonly port: number
   /** Passes no more than so many bytes per second, connection and direction from now on. */
   slowDown(bytesPerSecond: number): void
-  /** Passes nothing any more, as if a cable were pulled: neither side is told. New connections are taken, not answered. */
-  silence(): void
   /** Resets all connections, and refuses new ones. */
   cut(): void
-  /** Is what it was in the beginning. Connections that were silenced are reset, as each side would find out in time. */
+  /** Is what it was in the beginning. */
   heal(): void
   close(): Promise<void>
 }
 
-type Way = 'open' | 'silent' | 'cut'
+type Way = 'open' | 'cut'
 
 /** Stands before a port of loopback. */
 export async function startTcpProxy(serverPort: number): Promise<TcpProxy> {
@@ -34,15 +32,11 @@ export async function startTcpProxy(serverPort: number): Promise<TcpProxy> {
     slowDown(rate) {
       network.bytesPerSecond = rate
     },
-    silence() {
-      network.way = 'silent'
-    },
     cut() {
       network.way = 'cut'
       network.reset()
     },
     heal() {
-      if (network.way === 'silent') network.reset()
       network.way = 'open'
       network.bytesPerSecond = Number.POSITIVE_INFINITY
     },
@@ -93,7 +87,7 @@ class Network {
     })
   }
 
-  /** What has arrived when the network falls silent is lost, and nothing more is read. */
+  /** What has arrived when the network is cut is lost, and nothing more is read. */
   async #hand(chunk: Buffer, from: Socket, to: Socket): Promise<void> {
     if (Number.isFinite(this.bytesPerSecond)) await sleep((chunk.length / this.bytesPerSecond) * 1000)
     if (this.way !== 'open') return
