@@ -56,8 +56,6 @@ describe('a worker frozen past its lease', () => {
   const backups: readonly Freeze[] = [
     ['storing', 'in the middle'],
     ['storing', 'later'],
-    ['stored', 'in the middle'],
-    ['before-manifest', 'in the middle'],
     ['before-manifest', 'later'],
     ['after-manifest', 'in the middle'],
     ['before-end', 'later'],
@@ -81,7 +79,6 @@ describe('a worker frozen past its lease', () => {
 
   const restores: readonly Freeze[] = [
     ['staging', 'in the middle'],
-    ['staged', 'in the middle'],
     ['staged', 'later'],
     ['swap-begins', 'in the middle'],
     ['swap-confirmed', 'later'],
