@@ -245,6 +245,7 @@ const CONNECTION: readonly KnownNumbers[] = [
     numbers: [1152, 1158, 1159, 1160, 1161, 1184, 2006, 2012, 2013, 2055],
     code: 'TARGET_UNREACHABLE',
     message: 'the connection to the MySQL server was cut',
+    hint: "if it happens after the server's net_write_timeout, storage takes the data too slowly: raise it",
   },
   {
     numbers: [2002, 2003],

@@ -4,6 +4,7 @@ import type { ServerFacts } from './flavours.ts'
 import { serverFacts } from './flavours.ts'
 import type { MysqlConnection } from './mysql-url.ts'
 import { quoteText } from './quote.ts'
+import { isServerError } from './server-error.ts'
 
 /** What a new session knows of itself. */
 export interface Backend {
@@ -25,12 +26,12 @@ const SQL_MODE = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION
 const HEADER_BYTES = 64
 const FOREVER_S = 2_147_483
 
+type Settings = Readonly<Record<string, string | number>>
+
 /** Whatever a server or an account has set, our statements mean the same. What a server does not know is left out. */
-const PINNED: Readonly<Record<string, string | number>> = {
+const PINNED: Settings = {
   sql_mode: `'${SQL_MODE}'`,
   time_zone: "'+00:00'",
-  lc_messages: "'en_US'",
-  lc_time_names: "'en_US'",
   autocommit: 1,
   completion_type: 0,
   sql_quote_show_create: 1,
@@ -44,6 +45,12 @@ const PINNED: Readonly<Record<string, string | number>> = {
   foreign_key_checks: 1,
   unique_checks: 1,
   information_schema_stats_expiry: 0,
+}
+
+/** Wanted as well, but no result depends on it: a hosted server may refuse what others allow to everybody. */
+const WISHED: Settings = {
+  lc_messages: "'en_US'",
+  lc_time_names: "'en_US'",
   // no statement is too long for us, and no session idle for too long
   max_statement_time: 0,
   max_execution_time: 0,
@@ -66,13 +73,7 @@ export async function prepareSession(
   )
   const server = serverFacts(textOf(facts, 'version'))
   await ask(client, 'SET NAMES utf8mb4 COLLATE utf8mb4_bin')
-  const lockWaitS = Math.max(1, Math.ceil(lockTimeoutMs / 1000))
-  const wanted = { ...PINNED, lock_wait_timeout: lockWaitS, innodb_lock_wait_timeout: lockWaitS }
-  const names = Object.keys(wanted).map((name) => quoteText(name))
-  const known = await ask(client, `SHOW SESSION VARIABLES WHERE Variable_name IN (${names.join(', ')})`)
-  const knownNames = new Set(known.map((row) => textOf(row, 'Variable_name').toLowerCase()))
-  const settings = Object.entries(wanted).filter(([name]) => knownNames.has(name))
-  await ask(client, `SET ${settings.map(([name, value]) => `SESSION ${name} = ${value}`).join(', ')}`)
+  await pinSettings(client, lockTimeoutMs)
   await ask(client, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE')
   const id = Number(textOf(facts, 'id'))
   const [origin] = await ask(
@@ -81,6 +82,33 @@ export async function prepareSession(
   )
   const longestStatementBytes = Number(textOf(facts, 'longest')) - HEADER_BYTES
   return { id, origin: textOf(origin, 'origin'), server, longestStatementBytes }
+}
+
+async function pinSettings(client: Connection, lockTimeoutMs: number): Promise<void> {
+  const lockWaitS = Math.max(1, Math.ceil(lockTimeoutMs / 1000))
+  const pinned = { ...PINNED, lock_wait_timeout: lockWaitS, innodb_lock_wait_timeout: lockWaitS }
+  const names = Object.keys({ ...pinned, ...WISHED }).map((name) => quoteText(name))
+  const known = await ask(client, `SHOW SESSION VARIABLES WHERE Variable_name IN (${names.join(', ')})`)
+  const knownNames = new Set(known.map((row) => textOf(row, 'Variable_name').toLowerCase()))
+  const knownOf = (settings: Settings) => Object.entries(settings).filter(([name]) => knownNames.has(name))
+  await set(client, knownOf(pinned))
+  try {
+    await set(client, knownOf(WISHED))
+  } catch (error) {
+    if (!isServerError(error)) throw error
+    for (const wish of knownOf(WISHED)) await set(client, [wish]).catch(ignoreRefusal)
+  }
+}
+
+async function set(
+  client: Connection,
+  settings: readonly (readonly [string, string | number])[],
+): Promise<void> {
+  await ask(client, `SET ${settings.map(([name, value]) => `SESSION ${name} = ${value}`).join(', ')}`)
+}
+
+function ignoreRefusal(error: unknown): void {
+  if (!isServerError(error)) throw error
 }
 
 function textOf(row: unknown, name: string): string {
