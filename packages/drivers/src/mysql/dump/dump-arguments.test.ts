@@ -74,6 +74,18 @@ describe('the arguments of the dump program', () => {
     ])
   })
 
+  it.each(["it's", 'a"b', 'a\\b'])(
+    'ask for no events of the schema %s, for which programs fail',
+    (schema) => {
+      const args = dumpArguments({
+        ...{ server: { flavour: MARIADB }, version: 101_119, history: false, leftOut: [] },
+        schema,
+      })
+      assert.ok(!args.includes('--events'))
+      assert.equal(args.at(-1), schema)
+    },
+  )
+
   it('never name several databases', () => {
     for (const flavour of [MARIADB, MYSQL]) {
       const args = dumpArguments({

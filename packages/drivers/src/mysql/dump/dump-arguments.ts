@@ -11,13 +11,15 @@ export interface DumpArguments {
   readonly history: boolean
 }
 
+const EVENTS = '--events'
+
 /** Always, for both flavours. Never `--databases`: the script would name the schema that it was taken from. */
 const ALWAYS = [
   '--single-transaction',
   '--quick',
   '--routines',
   '--triggers',
-  '--events',
+  EVENTS,
   '--hex-blob',
   '--tz-utc',
   // a script with them stops at a table whose default asks a sequence
@@ -33,6 +35,14 @@ const HISTORY = '--dump-history'
 /** Since then, server and program can write rows of the past into a table. */
 export const HISTORY_SINCE = 101_100
 
+/**
+ * False for schemas of whose events dump programs have none: they ask for them under a name in which quotes and
+ * backslashes are escaped, which no schema has, and fail.
+ */
+export function canDumpEvents(schema: string): boolean {
+  return !/['"\\]/.test(schema)
+}
+
 /** Arguments of the dump program, behind the one that names its option file. */
 export function dumpArguments({
   server,
@@ -43,7 +53,7 @@ export function dumpArguments({
 }: DumpArguments): readonly string[] {
   const own = server.flavour.dumpArguments.filter(({ since }) => version >= since).flatMap(({ args }) => args)
   return [
-    ...ALWAYS,
+    ...ALWAYS.filter((argument) => argument !== EVENTS || canDumpEvents(schema)),
     ...own.filter((argument) => history || argument !== HISTORY),
     // to the letter, and whatever dots and backticks there are in it
     ...leftOut.map((name) => `--ignore-table=${schema}.${name}`),

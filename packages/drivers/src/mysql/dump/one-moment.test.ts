@@ -21,13 +21,8 @@ afterAll(async () => {
 
 afterEach(async () => {
   assert.deepEqual(await dumpPrograms(), [])
-  assert.deepEqual(await sessionsIn(2_000), [])
+  assert.deepEqual(await bench.lingering(), [])
 })
-
-async function sessionsIn(withinMs: number): Promise<readonly string[]> {
-  for (let leftMs = withinMs; leftMs > 0 && (await bench.sessions()).length > 0; leftMs -= 50) await delay(50)
-  return await bench.sessions()
-}
 
 const TABLES = `
   CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL);

@@ -4,7 +4,7 @@ import type { Program, SchemaObjects, TableObject } from '../schema/schema-objec
 import { dialectOf } from '../schema/sql-tokens.ts'
 import type { Session } from '../session.ts'
 import { someOf } from './describe-names.ts'
-import { HISTORY_SINCE } from './dump-arguments.ts'
+import { canDumpEvents, HISTORY_SINCE } from './dump-arguments.ts'
 import type { Definers } from './find-definers.ts'
 import type { Selection } from './select-tables.ts'
 
@@ -66,11 +66,21 @@ export function sourceWarnings(
       const of = objects.programs.filter((program) => program.definer === definer)
       return [`the definer ${definer} does not exist: ${someOf(of.map(described))} cannot be used`]
     }),
+    ...eventsApart(schema, objects.programs),
     ...mentions(schema, objects.programs),
   ]
 }
 
 const NOT_IN_SNAPSHOT = 'tables that are not InnoDB, which a dump has at no single moment'
+
+/** What a script has not, though restores have it from beside it. */
+function eventsApart(schema: string, programs: readonly Program[]): readonly string[] {
+  const events = programs.filter(({ kind }) => kind === 'event')
+  if (events.length === 0 || canDumpEvents(schema)) return []
+  return [
+    `events that the script itself has not, since dump programs fail for a database with quotes or backslashes in its name; restores create them: ${someOf(events.map(({ name }) => name))}`,
+  ]
+}
 
 /** What would go on speaking of the source after a restore under another name. */
 function mentions(schema: string, programs: readonly Program[]): readonly string[] {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ErrorCode } from '@holdfast/core'
 import type { MariadbServer } from '@holdfast/testing'
 import { rejectsWith, startMariadb } from '@holdfast/testing'
@@ -40,8 +39,7 @@ afterAll(async () => {
 afterEach(async () => {
   assert.deepEqual(await dumpPrograms(), [])
   // a server that was frozen or halted in between needs longer
-  for (let leftMs = 5_000; leftMs > 0 && (await bench.sessions()).length > 0; leftMs -= 50) await delay(50)
-  assert.deepEqual(await bench.sessions(), [])
+  assert.deepEqual(await bench.lingering(), [])
 })
 
 interface Trouble {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Attachment, DumpRequest, DumpSummary } from '@holdfast/core'
 import type { MariadbServer, TemporaryDirectory } from '@holdfast/testing'
 import { descendantsOf, makeTemporaryDirectory, mysqlName, never } from '@holdfast/testing'
@@ -176,6 +177,16 @@ export class DumpBench {
        WHERE id <> CONNECTION_ID() AND command NOT IN ('Daemon', 'Killed') AND user NOT IN ('system user', 'event_scheduler')`,
     )
     return rows.map((row) => String(row.name))
+  }
+
+  /** The same, but only those that do not go within some time: ends are seen a moment later. */
+  async lingering(withinMs = 5_000): Promise<readonly string[]> {
+    const until = performance.now() + withinMs
+    for (;;) {
+      const found = await this.sessions()
+      if (found.length === 0 || performance.now() > until) return found
+      await delay(50)
+    }
   }
 
   async #flavour(url: string) {
