@@ -112,7 +112,8 @@ describe('a secret', () => {
     const encoded = encodeURIComponent(PASSWORD)
     const urls = [
       `postgres://user:${encoded}@127.0.0.1:5432/shop?sslpassword=${TOKEN}`,
-      `mysql://user:${encoded}@db/shop`,
+      `mysql://user:${encoded}@db/shop?socket=/${TOKEN}`,
+      `oracle://user:${encoded}@db/shop`,
       `sqlite://user:${encoded}@/etc/passwd`,
       `canary://user:${encoded}@host/no?token=${TOKEN}`,
       `${encoded}://x`,
