@@ -11,6 +11,13 @@ describe('the registry of engines', () => {
     assert.equal(registry.forUrl(url).engine, 'sqlite')
   })
 
+  it.each(['mysql://joe@db/shop', 'mariadb://joe@db/shop', 'MariaDB://joe@db'])(
+    'has one engine for %s',
+    (url) => {
+      assert.equal(registry.forUrl(url), registry.byEngine('mysql'))
+    },
+  )
+
   it('finds an engine by its name', () => {
     assert.equal(registry.byEngine('sqlite'), registry.forUrl('sqlite:///data/shop.db'))
   })
