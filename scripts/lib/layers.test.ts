@@ -65,6 +65,11 @@ describe('the layer rules', () => {
       'does not import another engine',
     ],
     [
+      'packages/drivers/src/client-server/a.ts',
+      `import { x } from '../mysql/x.ts'`,
+      'does not import another engine',
+    ],
+    [
       'packages/catalog/src/a.ts',
       `import { x } from './testing/fake.ts'`,
       'only tests import what is for tests',
@@ -116,6 +121,7 @@ describe('the layer rules', () => {
     ],
     ['packages/client/src/a.ts', `import type { X } from '@holdfast/core'`],
     ['packages/drivers/src/mysql/a.ts', `import { x } from '../tool/x.ts'`],
+    ['packages/drivers/src/mysql/a.ts', `import { x } from '../client-server/x.ts'`],
     ['packages/drivers/src/index.ts', `import { x } from './sqlite/x.ts'`],
     ['apps/api/src/compose.ts', `import { x } from '@holdfast/catalog'`],
     ['apps/api/src/routes/a.ts', `import { x } from '@holdfast/core'; import { fastify } from 'fastify'`],

@@ -7,6 +7,8 @@ const SCOPE = '@holdfast/'
 const ADAPTERS = ['catalog', 'drivers', 'queue', 'storage']
 /** All that core may need besides Node.js: the schema library, and the format of included directories. */
 const CORE_LIBRARIES = ['typebox', 'tar-stream']
+/** Folders beside the engines that hold what several of them share, and import none of them. */
+const SHARED_BY_ENGINES = ['client-server', 'tool']
 /** The files of an app that put it together: its parts list and its start. */
 const COMPOSERS = ['src/compose.ts', 'src/main.ts']
 /** Tests, `testing` folders, and all of packages/testing. */
@@ -98,7 +100,7 @@ const LAYER_RULES: readonly Rule[] = [
     if (from.kind !== 'package' || from.name !== 'drivers' || file === null) return null
     const own = engineOf(from.path)
     const other = engineOf(file)
-    if (own === null || other === null || own === other || other === 'tool') return null
+    if (own === null || other === null || own === other || SHARED_BY_ENGINES.includes(other)) return null
     return 'an engine does not import another engine'
   },
 
