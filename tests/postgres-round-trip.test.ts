@@ -14,7 +14,7 @@ import type { System } from './support/system.ts'
 import { startSystem } from './support/system.ts'
 
 const FORMATS = ['custom', 'plain', 'directory', 'tar'] as const
-const KEPT_MS = 2_500
+const KEPT_MS = 4_000
 
 /** Loses, adds and changes a little of everything that is easily forgotten. */
 const CHANGES = `
@@ -71,17 +71,10 @@ describe('a PostgreSQL database of everything', { timeout: 180_000 }, () => {
       expect(body.recordCount).toBeGreaterThan(100)
     })
 
-    it('is restored under another name', async () => {
-      const url = here.urlOf(`copy of ${format}`)
+    it('is restored on another server, under another name', async () => {
+      const url = there.urlOf(`copy of ${format}`)
       const restored = await carryOut(system, `${path}/restore`, { into: { url }, dryRun: false })
       expect(restored).toMatchObject({ state: 'completed', error: null, result: { replaced: null } })
-      expect(await differencesAt(url)).toEqual([])
-    })
-
-    it('is restored on another server', async () => {
-      const url = there.urlOf(format)
-      const restored = await carryOut(system, `${path}/restore`, { into: { url }, dryRun: false })
-      expect(restored).toMatchObject({ state: 'completed', error: null })
       expect(await differencesAt(url)).toEqual([])
     })
 
@@ -128,10 +121,11 @@ describe('a PostgreSQL database of everything', { timeout: 180_000 }, () => {
     const consent = { into: { target: 'custom' }, dryRun: false, overwrite: true, confirm: 'custom' }
     const restored = await carryOut(system, `/v1/backups/${latest.id}/restore`, consent)
     expect(restored.error).toBeNull()
-    expect(await differencesAt(here.urlOf('custom'))).toEqual([])
+    // at once: it is not kept for long
     const before = await carryOut(system, '/v1/retention/apply')
     expect(before.result).toMatchObject({ replacedRemoved: [], failures: [] })
     expect(await ourDatabases(here)).toHaveLength(1)
+    expect(await differencesAt(here.urlOf('custom'))).toEqual([])
 
     await sleep(Math.max(0, Date.parse(restored.result.replaced.until) - Date.now()))
     expect((await system.call('GET', '/v1/replaced')).body.items).toHaveLength(1)
