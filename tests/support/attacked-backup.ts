@@ -17,6 +17,8 @@ export interface AttackedBackup {
   readonly manifest: Manifest
   /** The directory with the live database and files that the restore would replace. */
   readonly destination: string
+  /** What it looks like, and has to look like whatever is tried. */
+  readonly untouched: Readonly<Record<string, string>>
   readonly restore: OperationContext
   readonly dryRun: OperationContext
   readonly verify: OperationContext
@@ -41,7 +43,6 @@ export async function requireRefused(
   { everywhere = false }: { readonly everywhere?: boolean } = {},
 ): Promise<void> {
   const { handlers } = workshop
-  const before = await stillLife(subject.destination)
   const { mtimeMs } = await stat(subject.destination)
   const error = await failureOf(handlers.restore.run(subject.restore))
   requireCode(error, codes)
@@ -51,12 +52,12 @@ export async function requireRefused(
     const end = await handlers.restore.settle(subject.restore, toFailure(error))
     assert.equal(end.state, 'failed')
   }
-  assert.deepEqual(await stillLife(subject.destination), before)
+  assert.deepEqual(await stillLife(subject.destination), subject.untouched)
   if (isManifest) assert.equal((await stat(subject.destination)).mtimeMs, mtimeMs)
   if (!everywhere) return
   requireCode(await failureOf(handlers.restore.run(subject.dryRun)), codes)
   requireCode(await failureOf(handlers.verify.run(subject.verify)), codes)
-  assert.deepEqual(await stillLife(subject.destination), before)
+  assert.deepEqual(await stillLife(subject.destination), subject.untouched)
 }
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {
@@ -89,7 +90,8 @@ export async function makeAttackedBackup(workshop: Workshop, plan: AttackPlan): 
   const restore = await restoreInto('app.db', false)
   const dryRun = await restoreInto('not-there.db', true)
   const verify = await begin(acceptVerify(deps, id, { level }, CALLER))
-  return { id, folder, manifest, destination, restore, dryRun, verify }
+  const untouched = await stillLife(destination)
+  return { id, folder, manifest, destination, untouched, restore, dryRun, verify }
 }
 
 /** Takes a backup of the target `shop`. */
