@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '@holdfast/core'
 import type { MysqlParts } from '../mysql-parts.ts'
 import { mysqlLockKey } from '../mysql-url.ts'
 import type { Session } from '../session.ts'
 import { openSession } from '../session.ts'
-import { endSessions, holdLock, lockOf } from '../tag.ts'
+import { endSessions, holdLock } from '../tag.ts'
 import type { runAction } from './run-action.ts'
 
 /** What one exchange works with. */
@@ -38,6 +39,9 @@ export async function withSession<Result>(
   }
 }
 
+/** On top of the time for locks. */
+const SETTLED_WITHIN_MS = 30_000
+const POLL_MS = 50
 /** No answer comes later than this, waits for locks included; the network can be cut without anybody being told. */
 const ANSWERED_WITHIN_MS = 10 * 60_000
 
@@ -49,7 +53,8 @@ export async function openExclusively({ parts, operationId, live }: Omit<Access,
   const session = await openBounded(parts)
   try {
     await endSessions(session, operationId)
-    await holdLock(session, lockOf(operationId))
+    await outlast(session, operationId, parts.connection.lockTimeoutMs)
+    await holdLock(session, exchangeLockOf(operationId))
     if (await lockLive(session, live, parts.connection.lockTimeoutMs)) return session
     throw new AppError('DATABASE_LOCKED', `another restore is exchanging the database ${live}`, {
       hint: 'it holds the lock of the destination until it has ended: ask again later',
@@ -58,6 +63,33 @@ export async function openExclusively({ parts, operationId, live }: Omit<Access,
     await session.close()
     throw error
   }
+}
+
+/** The user lock that the session of an exchange holds. */
+export function exchangeLockOf(operationId: string): string {
+  return `holdfast-swap-${operationId}`
+}
+
+/**
+ * Waits for the statement that an earlier attempt left at work, and ends its session then. A statement is never ended
+ * itself: MariaDB loses the triggers of a table, and with them the table, when a RENAME is killed at the wrong moment.
+ */
+async function outlast(session: Session, operationId: string, lockTimeoutMs: number): Promise<void> {
+  const until = performance.now() + lockTimeoutMs + SETTLED_WITHIN_MS
+  while (performance.now() < until) {
+    const [left] = await session.query<{ readonly id: number | string; readonly command: string }>(
+      'SELECT ID AS id, COMMAND AS command FROM information_schema.PROCESSLIST WHERE ID = IS_USED_LOCK(?)',
+      [exchangeLockOf(operationId)],
+    )
+    if (left === undefined) return
+    // one that has ended by itself meanwhile is as good
+    if (left.command === 'Sleep') await session.query(`KILL CONNECTION ${left.id}`).catch(() => {})
+    await delay(POLL_MS)
+  }
+  throw new AppError(
+    'DATABASE_LOCKED',
+    'a statement that an earlier attempt left on the MySQL server does not end',
+  )
 }
 
 /** Runs work on such a session. */

@@ -16,31 +16,33 @@ export function pathsOf({ live, source, aside, hiddenPrefix, departing, arriving
   const hidesNew =
     arriving.programs.programs.some(({ kind }) => kind === 'trigger') ||
     arriving.tables.some((table) => defaultsToFix(table, source, live).length > 0)
-  const hide = (isHidden: boolean, name: string) => (isHidden ? [{ schema: live, name }] : [])
+  // sequences stay in sight: defaults name them, and cannot be set otherwise
+  const hide = (isHidden: boolean, { kind }: TableObject, name: string) =>
+    isHidden && kind === 'table' ? [{ schema: live, name }] : []
   return {
     departing: new Map(
-      old.map(({ name }, number) => [
-        name,
+      old.map((table, number) => [
+        table.name,
         {
           places: [
-            { schema: live, name },
-            ...hide(hidesOld, `${hiddenPrefix}o${number}`),
-            { schema: aside, name },
+            { schema: live, name: table.name },
+            ...hide(hidesOld, table, `${hiddenPrefix}o${number}`),
+            { schema: aside, name: table.name },
           ],
           live: 0,
         },
       ]),
     ),
     arriving: new Map(
-      arriving.tables.map(({ name }, number) => [
-        name,
+      arriving.tables.map((table, number) => [
+        table.name,
         {
           places: [
-            { schema: source, name },
-            ...hide(hidesNew, `${hiddenPrefix}n${number}`),
-            { schema: live, name },
+            { schema: source, name: table.name },
+            ...hide(hidesNew, table, `${hiddenPrefix}n${number}`),
+            { schema: live, name: table.name },
           ],
-          live: hidesNew ? 2 : 1,
+          live: hidesNew && table.kind === 'table' ? 2 : 1,
         },
       ]),
     ),

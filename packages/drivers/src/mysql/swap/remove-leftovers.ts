@@ -4,8 +4,8 @@ import { ownName } from '../own-names.ts'
 import { locationOf } from '../restore/server-access.ts'
 import type { Session } from '../session.ts'
 import { openSession } from '../session.ts'
-import { endSessions, lockOf } from '../tag.ts'
-import { lockLive, withSession } from './access.ts'
+import { endSessions } from '../tag.ts'
+import { exchangeLockOf, lockLive, withSession } from './access.ts'
 import { isOpen, readJournal, readPosition } from './journal.ts'
 import type { OwnSchema } from './list-own-schemas.ts'
 import { listOwnSchemas } from './list-own-schemas.ts'
@@ -66,7 +66,7 @@ async function removeExchanged(parts: MysqlParts, session: Session, own: OwnSche
 
 async function isAtWork(session: Session, operationId: string): Promise<boolean> {
   const [row] = await session.query<{ readonly holder: unknown }>('SELECT IS_USED_LOCK(?) AS holder', [
-    lockOf(operationId),
+    exchangeLockOf(operationId),
   ])
   return row?.holder !== null
 }

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, cancellation, throwIfAborted, toFailure } from '@holdfast/core'
 import type { Session } from '../session.ts'
-import { openSession } from '../session.ts'
 import type { Access } from './access.ts'
 import { openExclusively } from './access.ts'
 import type { Journal } from './journal.ts'
@@ -30,7 +29,7 @@ interface Run {
 
 /**
  * Carries an exchange from where its journal says to its end, and resolves when it is done. If a step fails, or on
- * abort, it is taken back as a whole and rejects with the reason, as it does if it was being taken back already.
+ * abort (noticed between statements: see `access.ts` for why none is ended), it is taken back as a whole and rejects with the reason, as it does if it was being taken back already.
  * Connections that are lost on the way are made again. Rejects with OUTCOME_UNKNOWN if the server stays away or does not
  * let it be taken back: then the same call goes on later.
  */
@@ -88,9 +87,8 @@ interface Failed {
 
 /** Null when all is done; otherwise what failed. Rejects only if the connection is lost. */
 async function goForward(run: Run, { steps, live }: Journal, begin: number): Promise<Failed | null> {
-  const { session, schema, signal, access } = run
+  const { session, schema, signal } = run
   let step = begin
-  const settled = interruptOnAbort(access, session, signal)
   try {
     if (run.losses >= MOST_LOSSES) throw lostTooOften()
     for (; step < steps.length; step += 1) {
@@ -101,12 +99,9 @@ async function goForward(run: Run, { steps, live }: Journal, begin: number): Pro
     await writePosition(session, schema, { direction: 'done' })
     return null
   } catch (error) {
-    await settled()
     if (session.lost.aborted) throw error
     const failure = signal.aborted ? cancellation(signal) : await withHolders(session, live, error)
     return { step: Math.min(step, steps.length - 1), error: failure }
-  } finally {
-    await settled()
   }
 }
 
@@ -154,26 +149,6 @@ async function dropEmptied(session: Session, schema: string): Promise<void> {
   )
   if (row !== undefined) throw stuck(new Error(`the table ${row.name} is still in ${schema}`))
   await dropOwnSchema(session, schema)
-}
-
-/**
- * A statement that waits for a lock would not notice an abort otherwise. What is returned stops this, and resolves when
- * it can no longer meet another statement.
- */
-function interruptOnAbort({ parts }: Access, session: Session, signal: AbortSignal): () => Promise<void> {
-  let interrupting: Promise<unknown> = Promise.resolve()
-  const interrupt = () => {
-    const within = AbortSignal.timeout(parts.patience.tidyWithinMs)
-    interrupting = openSession(parts.connection, { schema: null, signal: within })
-      .then((other) => other.query(`KILL QUERY ${session.id}`).finally(() => other.close()))
-      // the statement ends by itself when its time for locks is over
-      .catch(() => {})
-  }
-  signal.addEventListener('abort', interrupt, { once: true })
-  return async () => {
-    signal.removeEventListener('abort', interrupt)
-    await interrupting
-  }
 }
 
 async function reopen(access: Access): Promise<Session> {
