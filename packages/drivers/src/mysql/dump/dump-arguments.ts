@@ -36,11 +36,11 @@ const HISTORY = '--dump-history'
 export const HISTORY_SINCE = 101_100
 
 /**
- * False for schemas of whose events dump programs have none: they ask for them under a name in which quotes and
- * backslashes are escaped, which no schema has, and fail.
+ * False for schemas of whose events dump programs have none: they ask for them under a name in which quotes,
+ * backslashes and line breaks are escaped, which no schema has, and fail.
  */
 export function canDumpEvents(schema: string): boolean {
-  return !/['"\\]/.test(schema)
+  return !/['"\\\n\r\u001a]/.test(schema)
 }
 
 /** Arguments of the dump program, behind the one that names its option file. */

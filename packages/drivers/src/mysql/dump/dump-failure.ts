@@ -2,6 +2,7 @@ import { AppError, hasCode, ToolFailure } from '@holdfast/core'
 import { errnoInOutput, failureOfTool } from '../tool-failure.ts'
 
 const INVALID_VIEW = 1356
+const CONNECTION_LOST = 2013
 /** Tables and programs that were there when the program listed them. */
 const GONE = [1146, 1051, 1109, 1305, 1360, 1539]
 
@@ -18,6 +19,9 @@ export function dumpFailure(error: unknown): AppError {
       hint: QUIETER,
     })
   }
+  if (errno === CONNECTION_LOST) {
+    return new AppError(failure.code, failure.message, { cause: failure.cause, hint: PAUSED })
+  }
   if (!hasCode(failure, 'DATABASE_CHANGED')) return failure
   return new AppError('DATABASE_CHANGED', failure.message, { cause: failure.cause, hint: QUIETER })
 }
@@ -28,6 +32,10 @@ export const REPAIR = 'no program can dump an invalid view: repair or drop it, o
 /** What to do about definitions that change during a dump. */
 export const QUIETER =
   'back up when nobody changes tables or programs, or leave out temporary tables with a filter'
+
+/** MariaDB's program does not ask for more patience, as MySQL's does. */
+const PAUSED =
+  'the server ends a dump whose output nobody takes for net_write_timeout seconds: raise it there if storage pauses for so long'
 
 function errnoOfTool(error: unknown): number | null {
   const failure = error instanceof AppError ? error.cause : error
