@@ -4,6 +4,7 @@ import type { Contents } from '../contents/contents-file.ts'
 import { readContents } from '../contents/contents-file.ts'
 import type { MysqlParts } from '../mysql-parts.ts'
 import type { Session } from '../session.ts'
+import { incomingKeys } from '../swap/incoming-keys.ts'
 import { findBinaryLog, findDefiners, findPrivileges, neededPrivileges } from './find-privileges.ts'
 import { findSettings } from './find-settings.ts'
 import type { Findings } from './findings.ts'
@@ -97,15 +98,10 @@ async function findAllPrivileges(
 
 /** A foreign key of another schema follows the table that it names to wherever that is moved. */
 async function findIncomingKeys(session: Session, schema: string): Promise<Findings> {
-  const rows = await session.query<{ readonly table: string }>(
-    `SELECT DISTINCT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS \`table\` FROM information_schema.KEY_COLUMN_USAGE
-     WHERE CAST(REFERENCED_TABLE_SCHEMA AS BINARY) = CAST(? AS BINARY) AND TABLE_SCHEMA <> REFERENCED_TABLE_SCHEMA
-     ORDER BY 1`,
-    [schema],
-  )
-  if (rows.length === 0) return NOTHING_FOUND
+  const keys = await incomingKeys(session, schema)
+  if (keys.length === 0) return NOTHING_FOUND
   return problem(
-    `tables of other schemas have foreign keys into ${schema}, which would go on to what is moved aside: ${some(rows.map(({ table }) => table))}`,
+    `tables of other schemas have foreign keys into ${schema}, which would go on to what is moved aside: ${some(keys)}`,
     'drop those foreign keys before and create them again after the restore',
   )
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { MariadbServer } from '@holdfast/testing'
-import { rejectsWith, startMariadb } from '@holdfast/testing'
+import { fingerprintDifferences, mysqlFingerprintOf, rejectsWith, startMariadb } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
 import { RestoreBench } from '../testing/restore-bench.ts'
 
@@ -68,6 +68,7 @@ describe('a dump that is staged', () => {
       CREATE TRIGGER "tr2" AFTER INSERT ON src FOR EACH ROW SET @x = '\\';`,
       'src',
     )
+    const before = await mysqlFingerprintOf(url)
     const taken = await bench.dumps.dump(url)
     await server.sql(null, 'DROP DATABASE src')
     const shadow = await bench.stage(taken, live)
@@ -82,6 +83,8 @@ describe('a dump that is staged', () => {
       ],
     )
     assert.equal((await server.sql(shadow, 'SELECT * FROM kept FOR SYSTEM_TIME ALL')).length, 2)
+    await bench.restore(taken, url)
+    assert.deepEqual(fingerprintDifferences(before, await mysqlFingerprintOf(url)), [])
   })
 
   it('brings no event, not even for a moment', async () => {
@@ -135,12 +138,19 @@ describe('a dump that is staged', () => {
     await server.sql(
       null,
       `CREATE USER IF NOT EXISTS app@'%'; CREATE USER IF NOT EXISTS \`o\`\`d@d\`@localhost;
-      GRANT ALL ON apps.* TO app@'%'; DROP DATABASE IF EXISTS apps`,
+      GRANT ALL ON apps.* TO app@'%', \`o\`\`d@d\`@localhost; DROP DATABASE IF EXISTS apps`,
     )
     const url = await bench.database(APPS, 'apps')
     const shadow = await bench.stage(await bench.dumps.dump(url), live, { options })
     const all = ['a_over', 'f', 'tr', 'v', 'z_over'].map((name) => `${name} ${expected}`)
     assert.deepEqual(await definersOf(shadow), all)
+    const before = await mysqlFingerprintOf(url)
+    const taken = await bench.dumps.dump(url)
+    await server.sql(null, 'DROP DATABASE apps')
+    await bench.restore(taken, url, { options })
+    assert.deepEqual(await definersOf('apps'), all)
+    if (expected === 'app@%')
+      assert.deepEqual(fingerprintDifferences(before, await mysqlFingerprintOf(url)), [])
   })
 
   it('replaces what an earlier attempt of the operation left', async () => {

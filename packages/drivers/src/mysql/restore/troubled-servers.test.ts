@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { MariadbServer } from '@holdfast/testing'
 import { descendantsOf, rejectsWith, startMariadb } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
@@ -9,7 +12,8 @@ import { waitUntil } from '../../client-server/testing/waiting.ts'
 import { ownName } from '../own-names.ts'
 import type { Taken } from '../testing/dump-bench.ts'
 import { argumentsOf } from '../testing/dump-bench.ts'
-import { RestoreBench } from '../testing/restore-bench.ts'
+import { describe as describeDump, RestoreBench } from '../testing/restore-bench.ts'
+import type { StageTask } from '../testing/stage-process.ts'
 
 let server: MariadbServer
 let bench: RestoreBench
@@ -118,6 +122,24 @@ describe('a restore in its load', () => {
     } finally {
       await proxy.close()
     }
+  })
+
+  it('leaves what the next attempt replaces when its process is killed, and no client that goes on', async () => {
+    const operationId = bench.dumps.newOperationId()
+    const scratchDir = await bench.dumps.makeDirectory('killed')
+    const options = { keepOwners: true, definer: null }
+    const request = { operationId, dump: describeDump(long), options, scratchDir }
+    const program = fileURLToPath(new URL('../testing/stage-process.ts', import.meta.url))
+    const worker = fork(program, [], { serialization: 'advanced', execArgv: [] })
+    const gone = once(worker, 'exit')
+    worker.send({ url: live, file: long.file, request } satisfies StageTask)
+    await bench.untilLoading(ROWS)
+    worker.kill('SIGKILL')
+    await gone
+    assert.deepEqual(await bench.own(), [ownName('new', operationId)])
+    const shadow = await bench.stage(short, live, { operationId })
+    assert.equal((await server.sql(shadow, 'SELECT * FROM t')).length, 1)
+    await bench.dropOwn()
   })
 
   it('keeps the password out of the command line, and its file for itself', async () => {

@@ -160,6 +160,12 @@ describe('a dump whose bytes are not the expected ones', () => {
     }
   })
 
+  it('is refused before it arrives if there is no room for it', async () => {
+    const huge = { ...taken, summary: { ...taken.summary, sizeBytes: 1e17 } }
+    await rejectsWith('TEMPORARY_SPACE_FULL', bench.stage(huge, live))
+    await rejectsWith('TEMPORARY_SPACE_FULL', bench.preflight(huge, live))
+  })
+
   it('closes a source that it does not read', async () => {
     const source = createReadStream(taken.file)
     const contents = { version: 2 as unknown as 1 }

@@ -9,7 +9,7 @@ import { readSchema } from '../schema/read-schema.ts'
 import type { SchemaObjects, TableObject } from '../schema/schema-objects.ts'
 import type { Session } from '../session.ts'
 import { openSession } from '../session.ts'
-import { JOURNAL } from '../swap/journal-table.ts'
+import { withoutJournal } from '../swap/without-journal.ts'
 import type { OwnSchema } from './own-schema.ts'
 
 /** What is there of a dump that was loaded. */
@@ -56,7 +56,8 @@ async function readCopy({ parts, name }: OwnSchema, contents: Contents, signal: 
   const first = await open()
   const sessions: Session[] = [first]
   try {
-    const objects = withoutJournal(await readSchema(first, name))
+    const all = await readSchema(first, name)
+    const objects = { ...all, tables: withoutJournal(all.tables) }
     const tables = contents.counting === 'off' ? [] : countable(objects, contents)
     while (sessions.length < Math.min(parts.patience.parallel, tables.length)) sessions.push(await open())
     const digests = contents.tables.some(({ digest }) => digest !== null)
@@ -67,11 +68,6 @@ async function readCopy({ parts, name }: OwnSchema, contents: Contents, signal: 
   } finally {
     await Promise.all(sessions.map((session) => session.close()))
   }
-}
-
-/** What is of ours in every schema of ours. */
-function withoutJournal(objects: SchemaObjects): SchemaObjects {
-  return { ...objects, tables: objects.tables.filter(({ name }) => name !== JOURNAL) }
 }
 
 /** Tables that were counted in the source: of others the rows lie elsewhere. */

@@ -5,13 +5,14 @@ import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DumpDescription, RestoreOptions, StageRequest } from '@holdfast/core'
 import type { MariadbServer } from '@holdfast/testing'
-import { never } from '@holdfast/testing'
+import { allow, never } from '@holdfast/testing'
 import type { Contents } from '../contents/contents-file.ts'
 import { writeContents } from '../contents/contents-file.ts'
 import type { Patience } from '../mysql-parts.ts'
 import { ownName } from '../own-names.ts'
 import { preflight } from '../restore/preflight.ts'
 import { stage } from '../restore/stage.ts'
+import { swap } from '../swap/swap.ts'
 import type { Taken } from './dump-bench.ts'
 import { DumpBench, schemaOf } from './dump-bench.ts'
 
@@ -62,8 +63,20 @@ export class RestoreBench {
     return { ...taken, file, summary: { ...taken.summary, sizeBytes: text.length } }
   }
 
-  /** Brings a dump next to a schema. Returns the name of the shadow; rejects also if it left a file behind. */
+  /** Brings a dump next to a schema. Returns the name of the shadow. */
   async stage(taken: Taken, url: string, change: StageChange = {}): Promise<string> {
+    const { operationId = this.dumps.newOperationId() } = change
+    await this.ticket(taken, url, { ...change, operationId })
+    return ownName('new', operationId)
+  }
+
+  /** Restores a dump in the place of a schema. */
+  async restore(taken: Taken, url: string, change: StageChange = {}): Promise<void> {
+    await swap(this.dumps.parts(url), await this.ticket(taken, url, change), allow, never)
+  }
+
+  /** The ticket of a dump that was brought next to a schema; rejects also if it left a file behind. */
+  async ticket(taken: Taken, url: string, change: StageChange = {}): Promise<string> {
     const { operationId = this.dumps.newOperationId(), options = {}, patience, signal = never } = change
     const scratchDir = await this.dumps.makeDirectory('stage')
     const dump = describe(taken, change.contents)
@@ -72,13 +85,8 @@ export class RestoreBench {
       options: { ...KEPT, ...options },
     }
     try {
-      await stage(
-        this.dumps.parts(url, patience),
-        request,
-        change.source ?? createReadStream(taken.file),
-        signal,
-      )
-      return ownName('new', operationId)
+      const source = change.source ?? createReadStream(taken.file)
+      return await stage(this.dumps.parts(url, patience), request, source, signal)
     } finally {
       await rm(join(scratchDir, 'dump'), { force: true })
       // which an empty directory alone can be
