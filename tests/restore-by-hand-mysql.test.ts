@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Artifact, Compression, UnsignedManifest } from '@holdfast/core'
 import { restoreNotes } from '@holdfast/core'
+import { createDriverRegistry } from '@holdfast/drivers'
 import type { MariadbServer } from '@holdfast/testing'
 import { startMariadb } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { follow, storeByHand } from '../packages/core/fixtures/by-hand.ts'
 import { makeManifest } from '../packages/core/fixtures/manifest.ts'
-import { mysqlRestoreSteps as restoreSteps } from '../packages/drivers/src/mysql/restore-steps.ts'
 
+const { restoreSteps } = createDriverRegistry().byEngine('mysql')
 // mariadb-dump finds no events in databases with quotes or backslashes in their names
 const SOURCE = 'the `source` & é $(touch pwned)'
 const DESTINATION = `-n\`e'w \\ $(touch pwned) "é" &`
@@ -153,6 +154,9 @@ describe('RESTORE.md of a MySQL database', () => {
     const text = restoreSteps({ ...about, attachments, details: { flavour: 'MySQL', schema: 'shop' } })
     expect(text).toContain('CLIENT:=mysql}')
     expect(text).toContain('DUMP:=mysqldump}')
+    expect(text).toContain('"$WORK/events.sql"')
+    const unusual = { flavour: 'MySQL', schema: "the shop's" }
+    expect(restoreSteps({ ...about, attachments, details: unusual })).toContain('create them by hand')
   })
 })
 

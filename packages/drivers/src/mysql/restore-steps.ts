@@ -1,5 +1,6 @@
 import type { StoredPart, StoredParts } from '@holdfast/core'
 import { fileHasSha256, shellBlock, shellQuote } from '@holdfast/core'
+import { canDumpEvents } from './dump/dump-arguments.ts'
 import type { Flavour } from './flavours.ts'
 import { FLAVOURS, MARIADB } from './flavours.ts'
 import { quoteName } from './quote.ts'
@@ -20,7 +21,7 @@ export function mysqlRestoreSteps(parts: StoredParts): string {
     unpacking(parts),
     ...(parts.attachments.globals ? [creatingAccounts()] : []),
     creatingDatabase(parts),
-    creatingEvents(),
+    creatingEvents(parts),
   ]
   const numbered = sections.map((section, index) => `## ${index + 2}. ${section}`)
   return [...numbered, replacing(parts)].join('\n\n')
@@ -138,7 +139,13 @@ LOADED=$DATABASE &&
 echo 'OK, the database is loaded'`)}`
 }
 
-function creatingEvents(): string {
+function creatingEvents({ details, attachments: { contents } }: StoredParts): string {
+  if (contents && typeof details.schema === 'string' && !canDumpEvents(details.schema)) {
+    return `Create its events
+
+The dump program finds no events in a database with quotes or backslashes in its name. If there are any, their definitions
+are among the \`programs\` that \`${contents.command}\` prints, of the kind \`event\`: create them by hand.`
+  }
   return `Create its events
 
 They begin to run at once if the server's \`event_scheduler\` is on. Leave this step out for a copy that shall stay as it is.

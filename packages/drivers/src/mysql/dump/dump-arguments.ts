@@ -40,7 +40,7 @@ export const HISTORY_SINCE = 101_100
  * backslashes and line breaks are escaped, which no schema has, and fail.
  */
 export function canDumpEvents(schema: string): boolean {
-  return !/['"\\\n\r\u001a]/.test(schema)
+  return !/['"\\\p{Cc}]/u.test(schema)
 }
 
 /** Arguments of the dump program, behind the one that names its option file. */
