@@ -6,6 +6,11 @@ export interface DriverSubject {
   open(): DriverFactory
   /** The same for a process of its own, which is killed: a module and the name of its function. */
   readonly module: { readonly url: string; readonly name: string }
+  /**
+   * Whether an exchange takes several steps, so that one who is killed in the middle leaves it to whoever has the
+   * database next. Otherwise there is the old or the new database at every moment.
+   */
+  readonly exchangesInSteps?: boolean
   /** Somewhere for the databases of one test. */
   makePlace(): Promise<DriverPlace>
 }

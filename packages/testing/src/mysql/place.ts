@@ -40,13 +40,15 @@ export async function makeMysqlPlace(server: MariadbServer): Promise<MysqlPlace>
   let made = 0
   const newName = () => {
     made += 1
-    return `place's \`"${place}.${made}" \\ ☃ /?#%41`
+    return `place's $(id) \`"${place}.${made}" \\ ☃ /?#%41`
   }
+  // counts of a database in use are exact on this condition only
+  const urlOf = (name: string) => `${server.urlOf(name, account)}?brief_lock=on`
   const asTest = (url: string) => server.urlOf(mysqlSchemaOf(url))
   const seeded = async (megabytes: number) => {
     const name = newName()
     await seedMysqlSample(await server.createDatabase(name), { mark: made, megabytes })
-    return server.urlOf(name, account)
+    return urlOf(name)
   }
   const own = async () => (await schemasOf(server)).filter((name) => !others.includes(name))
   return {
@@ -57,7 +59,7 @@ export async function makeMysqlPlace(server: MariadbServer): Promise<MysqlPlace>
     context: { pathRoots: [], scratchDir, now: () => Date.now() },
     seeded: () => seeded(0),
     large: seeded,
-    absent: async () => server.urlOf(newName(), account),
+    absent: async () => urlOf(newName()),
     digest: (url) => digestOf(asTest(url)),
     rowCounts: (url) => rowCountsOf(server, mysqlSchemaOf(url)),
     serverProcesses: () => server.processes(),

@@ -122,7 +122,13 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
 }
 
 /** What its files look like, from the first one on. */
-const STORAGE = { 'innodb-log-file-size': '32M', 'innodb-buffer-pool-size': '64M' }
+const STORAGE = {
+  'innodb-log-file-size': '32M',
+  'innodb-buffer-pool-size': '64M',
+  // what it writes survives the end of the process, though not that of the machine
+  'innodb-flush-method': 'nosync',
+  'debug-no-sync': null,
+}
 
 async function initialise(
   programs: MariadbPrograms,
@@ -165,7 +171,6 @@ function settingsFor(port: number, directory: string, tls: ServerTls | null, bin
     port,
     'skip-name-resolve': null,
     'max-connections': 200,
-    // survives the end of the process, though not that of the machine
     'innodb-flush-log-at-trx-commit': 2,
     'sync-frm': 0,
     'innodb-buffer-pool-dump-at-shutdown': 0,
