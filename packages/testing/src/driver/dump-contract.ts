@@ -80,7 +80,7 @@ export function describeDumping(suite: DriverSuite): void {
   it('leaves no file and no process at work when it is cancelled half-way', () =>
     suite.onOwnFactory(async (bench) => {
       const others = await descendantsOf(process.pid)
-      const url = await bench.place.large(100)
+      const url = await bench.place.large(40)
       await bench.driver(url).inspect(never)
       const before = await bench.place.traces()
       const sink = await bench.sink()
