@@ -1,7 +1,7 @@
 import { throwIfAborted } from '@holdfast/core'
 import { escapeIdentifier } from 'pg'
-import type { Session } from '../session.ts'
 import { readOwnName } from '../../client-server/own-names.ts'
+import type { Session } from '../session.ts'
 import type { ServerAccess } from './maintenance.ts'
 import { openBriefly, withSession } from './maintenance.ts'
 

@@ -10,12 +10,12 @@ import type {
   SwapResult,
 } from '@holdfast/core'
 import { AppError, throwIfAborted } from '@holdfast/core'
+import { ownName } from '../../client-server/own-names.ts'
 import type { PostgresParts } from '../postgres-parts.ts'
 import { postgresLockKey } from '../postgres-url.ts'
 import { tagOf } from '../tag.ts'
 import { requireFormat } from './archive.ts'
 import { endLeftovers } from './change-names.ts'
-import { ownName } from '../../client-server/own-names.ts'
 import { dropOwnDatabase } from './drop-database.ts'
 import { swapInPlace } from './in-place.ts'
 import { InPlaceFiles } from './in-place-files.ts'
