@@ -13,7 +13,7 @@ export interface LockWatch {
 const WAITING = `
   SELECT info FROM information_schema.processlist
   WHERE CAST(db AS BINARY) = CAST(? AS BINARY) AND id <> CONNECTION_ID() AND time >= ?
-    AND state LIKE 'Waiting for %lock' AND info REGEXP '^(SELECT /[*]!40001|SHOW |SELECT .*INFORMATION_SCHEMA)'`
+    AND (state LIKE 'Waiting for %lock' OR state = 'Waiting for table flush') AND info REGEXP '^(SELECT /[*]!40001|SHOW |SELECT .*INFORMATION_SCHEMA)'`
 
 /**
  * Does work beside a dump program. When that has waited for a lock of another session for too long, the signal of the

@@ -12,6 +12,6 @@ export async function readMark(session: Session): Promise<string | null> {
 }
 
 /** The status variable that a server of this version tells it in. */
-export function markVariableOf({ flavour, version }: Session['server']): string | null {
+function markVariableOf({ flavour, version }: Session['server']): string | null {
   return flavour.logPosition.findLast(({ since }) => version >= since)?.variable ?? null
 }
