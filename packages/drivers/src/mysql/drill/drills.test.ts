@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { hasCode } from '@holdfast/core'
 import type { MariadbServer } from '@holdfast/testing'
 import { rejectsWith, startMariadb } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
@@ -129,9 +130,28 @@ describe('a drill', () => {
     try {
       const big = await bench.dumpOf("CREATE TABLE t (a longblob); INSERT INTO t VALUES ('x')")
       const row = await bench.changed(big, (text) => text.replace('0x78', `0x${'78'.repeat(2_000_000)}`))
-      await rejectsWith('RESTORE_NOT_POSSIBLE', bench.check(row))
+      const failure = await bench.check(row).catch((error: unknown) => error)
+      // the server hangs up while the client is still sending, and the client may not hear why
+      assert.ok(hasCode(failure, 'RESTORE_NOT_POSSIBLE') || hasCode(failure, 'TARGET_UNREACHABLE'))
     } finally {
       await server.sql(null, 'SET GLOBAL max_allowed_packet = 16777216')
+    }
+  })
+
+  it('never blames the dump for what only another schema had', async () => {
+    await server.sql(
+      null,
+      'CREATE DATABASE gone; CREATE TABLE gone.x (a int); USE gone; CREATE FUNCTION g() RETURNS int RETURN 1',
+    )
+    const sources = ['CREATE VIEW v AS SELECT a FROM gone.x', 'CREATE VIEW v AS SELECT gone.g() AS a']
+    const dumps = await Promise.all(sources.map((sql) => bench.dumpOf(sql)))
+    for (const dump of dumps) assert.ok((await bench.check(dump)).valid)
+    for (const clear of ['DROP TABLE gone.x; DROP FUNCTION gone.g', 'DROP DATABASE gone']) {
+      await server.sql(null, clear)
+      for (const dump of dumps) {
+        const { message } = await rejectsWith('RESTORE_NOT_POSSIBLE', bench.check(dump))
+        assert.match(message, /at view v/)
+      }
     }
   })
 

@@ -15,26 +15,31 @@ export interface SchemaRow {
 }
 
 /** Servers that know no case keep names in lower case, or compare them without it. */
-const FOUND = `
-  SELECT s.SCHEMA_NAME AS name,
-    (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = s.SCHEMA_NAME) AS tables,
-    (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = s.SCHEMA_NAME) AS routines,
-    (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = s.SCHEMA_NAME) AS events,
-    (SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM information_schema.TABLES
-      WHERE TABLE_SCHEMA = s.SCHEMA_NAME) AS sizeBytes
-  FROM information_schema.SCHEMATA AS s
-  WHERE CASE WHEN @@lower_case_table_names = 0 THEN CAST(s.SCHEMA_NAME AS BINARY) = CAST(? AS BINARY)
-        ELSE LOWER(s.SCHEMA_NAME) = LOWER(?) END`
+const NAMED = `
+  SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA
+  WHERE CASE WHEN @@lower_case_table_names = 0 THEN CAST(SCHEMA_NAME AS BINARY) = CAST(? AS BINARY)
+        ELSE LOWER(SCHEMA_NAME) = LOWER(?) END`
+
+const isIn = (column: string) => `${column} = ? AND CAST(${column} AS BINARY) = CAST(? AS BINARY)`
+
+/** With the name as a constant: a server opens the tables of that schema alone. */
+const CONTENT = `
+  SELECT COUNT(*) AS tables, COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS sizeBytes,
+    (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ${isIn('ROUTINE_SCHEMA')}) AS routines,
+    (SELECT COUNT(*) FROM information_schema.EVENTS WHERE ${isIn('EVENT_SCHEMA')}) AS events
+  FROM information_schema.TABLES WHERE ${isIn('TABLE_SCHEMA')}`
 
 /** The schema of that name; null if there is none that the user may see. */
 export async function findSchema(session: Session, name: string): Promise<SchemaRow | null> {
-  const [row] = await session.query<Readonly<Record<keyof SchemaRow, string | number>>>(FOUND, [name, name])
-  if (row === undefined) return null
-  const { tables, routines, events, sizeBytes } = row
+  const [found] = await session.query<{ readonly name: string }>(NAMED, [name, name])
+  if (found === undefined) return null
+  const names = Array.from({ length: 6 }, () => found.name)
+  const [row] = await session.query<Readonly<Record<keyof SchemaRow, string | number>>>(CONTENT, names)
+  const count = (column: keyof SchemaRow) => Number(row?.[column] ?? 0)
   return {
-    name: String(row.name),
-    ...{ tables: Number(tables), routines: Number(routines) },
-    ...{ events: Number(events), sizeBytes: Number(sizeBytes) },
+    name: found.name,
+    ...{ tables: count('tables'), routines: count('routines'), events: count('events') },
+    sizeBytes: count('sizeBytes'),
   }
 }
 

@@ -46,9 +46,10 @@ const COMMON_SETTINGS = [
 ]
 
 /**
- * Loads a whole dump but its events as whoever loads has it, stopping at the first error. Rejects with ARTIFACT_CORRUPT if it is not a whole
- * dump of its contents, with VERIFICATION_FAILED, naming the object, if the dump is to blame, with RESTORE_NOT_POSSIBLE
- * if the server lacks something, otherwise with what the server, the network or the tool had. No process outlives this.
+ * Loads a whole dump without its events, all of it as the property of whoever loads, stopping at the first error.
+ * Rejects with ARTIFACT_CORRUPT if it is not a whole dump of its contents, with VERIFICATION_FAILED, naming the object,
+ * if the dump is to blame, with RESTORE_NOT_POSSIBLE if the server lacks something, otherwise with what the server, the
+ * network or the tool had. No process outlives this.
  */
 export async function loadDump(request: LoadRequest, signal: AbortSignal): Promise<void> {
   const { connection, directory, tools, contents, schema } = request
@@ -89,7 +90,7 @@ function clientArguments({ flavour }: ClientTools, schema: string): readonly str
 }
 
 async function feed(
-  { path, tools, onBytes }: LoadRequest,
+  { path, tools, schema, onBytes }: LoadRequest,
   filter: LoadFilter,
   tool: Tool,
   signal: AbortSignal,
@@ -108,7 +109,7 @@ async function feed(
     await tool.done
   } catch (error) {
     if (signal.aborted) throw cancellation(signal)
-    throw refusal ?? failureOfLoad(error, basename(tools.client), (line) => filter.objectAt(line))
+    throw refusal ?? failureOfLoad(error, basename(tools.client), schema, (line) => filter.objectAt(line))
   } finally {
     source.destroy()
     await feeding

@@ -4,9 +4,12 @@ import { errnoInOutput, failureOfTool } from '../tool-failure.ts'
 
 /** Of what the server lacks, or does not allow: another one, or another account, could load the dump. */
 const OF_DESTINATION = [
-  1044, 1115, 1142, 1143, 1153, 1193, 1227, 1273, 1286, 1290, 1301, 1370, 1410, 1418, 1419, 1449, 1524, 1792,
-  1836, 2020,
+  ...[1044, 1049, 1115, 1142, 1143, 1153, 1193, 1227, 1273, 1286, 1290, 1301, 1370, 1410, 1418, 1419, 1449],
+  // formats of rows, sizes of pages, keys that encrypt
+  ...[1071, 1117, 1118, 1478, 1524, 1709, 1792, 1836, 2020, 3185, 3750],
 ]
+/** What a view says of what is not there: in another schema, which the server may not have. */
+const ELSEWHERE = /(?:Table '|View '|FUNCTION |PROCEDURE )([^'.\n]{1,64})\.[^\n]{1,100}/
 /** Of its disk, memory and limits, and of whoever ended the work: nothing is said about the dump. */
 const OF_SERVER = [3, 20, 1021, 1026, 1030, 1037, 1038, 1041, 1114, 1135, 1317, 1969, 3024]
 const PACKETS = [1153, 1301, 2020]
@@ -19,6 +22,7 @@ const PACKETS = [1153, 1301, 2020]
 export function failureOfLoad(
   error: unknown,
   what: string,
+  schema: string,
   objectAt: (line: number) => string | null,
 ): AppError {
   const told = failureOfTool(error, what)
@@ -30,7 +34,10 @@ export function failureOfLoad(
   const at = object === null ? '' : ` (at ${object})`
   const retold = (code: ErrorCode, message: string, hint: string | null) =>
     new AppError(code, `${message}${at}`, { ...(hint === null ? {} : { hint }), cause: told.cause })
-  if (OF_DESTINATION.includes(errno)) return retold('RESTORE_NOT_POSSIBLE', told.message, hintOf(told, errno))
+  const other = ELSEWHERE.exec(exit.stderrTail)?.[1] ?? schema
+  if (OF_DESTINATION.includes(errno) || other !== schema) {
+    return retold('RESTORE_NOT_POSSIBLE', told.message, hintOf(told, errno))
+  }
   if (told.code !== 'TOOL_FAILED' || OF_SERVER.includes(errno))
     return retold(told.code, told.message, told.hint)
   return retold(

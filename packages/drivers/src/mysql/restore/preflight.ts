@@ -107,8 +107,10 @@ async function findIncomingKeys(session: Session, schema: string): Promise<Findi
 }
 
 async function findReplica(session: Session): Promise<Findings> {
-  const isMysql = session.server.flavour.name === 'MySQL'
-  const sql = isMysql && session.server.version >= 80_022 ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS'
+  const { flavour, version } = session.server
+  const ofMysql = version >= 80_022 ? 'SHOW REPLICA STATUS' : 'SHOW SLAVE STATUS'
+  // needs a privilege of its own, without which nothing is known
+  const sql = flavour.name === 'MySQL' ? ofMysql : 'SHOW ALL SLAVES STATUS'
   const rows = await session.query<object>(sql).catch(() => [])
   if (rows.length === 0) return NOTHING_FOUND
   return problem(
