@@ -60,6 +60,7 @@ describe('a dump that is staged', () => {
       CREATE TRIGGER IF NOT EXISTS src . tr BEFORE INSERT ON src.src FOR EACH ROW SET new.src = new.src /* ; */;
       CREATE PROCEDURE p() BEGIN /* kept */ SELECT 1; -- delimiter ;
         SELECT 2; END;
+      SET NAMES latin1; CREATE PROCEDURE lat() SELECT 'é', '\\\\\\'' /* ü */; SET NAMES utf8mb4;
       SET sql_mode = 'ORACLE';
       CREATE PACKAGE pk AS FUNCTION g(a int) RETURN int; END;
       CREATE PACKAGE BODY pk AS FUNCTION g(a int) RETURN int AS BEGIN RETURN a; END; END;
