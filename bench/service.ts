@@ -53,7 +53,8 @@ export function watchMemory(pid: number): { report(): void } {
 
 function safePeak(pid: number): number {
   try {
-    return peakMiB(pid)
+    // none is known of one that has ended and is not collected yet
+    return peakMiB(pid) || 0
   } catch {
     // it ended between being listed and being read
     return 0
