@@ -11,6 +11,8 @@ import { carryOut, finished, sqliteUrl, startSystem } from './support/system.ts'
 
 const DYING = fileURLToPath(new URL('./support/dying-worker.ts', import.meta.url))
 const LEASE_MS = 1000
+/** Between 'stored' and 'before-manifest' nothing happens. */
+const MOMENTS_OF_A_BACKUP = MOMENTS.backup.filter((moment) => moment !== 'stored')
 const IN_THE_SWAP = ['swap-confirmed.1ms', 'swap-confirmed.5ms', 'swap-confirmed.20ms'] as const
 const MOMENTS_OF_A_RESTORE = [...MOMENTS.restore, ...IN_THE_SWAP]
 
@@ -45,7 +47,7 @@ describe('a worker killed', () => {
     survivor = system.startWorker()
   }
 
-  for (const moment of MOMENTS.backup) {
+  for (const moment of MOMENTS_OF_A_BACKUP) {
     it(`at '${moment}' of a backup leaves one good backup and nothing else`, async () => {
       const name = `backup-${moment}`
       const file = join(system.directory, `${name}.db`)
