@@ -6,7 +6,7 @@ const ACCOUNT = `'clerk'@'%'`
 export const OLD: Filling = {
   options: `CHARACTER SET latin1 COLLATE latin1_german1_ci COMMENT 'it''s \\\\ old'`,
   sql: `
-    CREATE SEQUENCE numbers START WITH 500 INCREMENT BY 5;
+    CREATE SEQUENCE numbers START WITH 500 INCREMENT BY 5 NOCACHE;
     CREATE TABLE orders (id INT NOT NULL PRIMARY KEY DEFAULT NEXTVAL(numbers), year INT NOT NULL);
     CREATE TABLE parents (id INT PRIMARY KEY AUTO_INCREMENT, year INT) AUTO_INCREMENT = 40;
     CREATE TABLE children (id INT PRIMARY KEY, parent INT NOT NULL, year INT,
