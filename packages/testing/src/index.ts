@@ -23,6 +23,8 @@ export type { MysqlPlace } from './mysql/place.ts'
 export { makeMysqlPlace } from './mysql/place.ts'
 export type { MysqlSampleOptions } from './mysql/sample.ts'
 export { mysqlSampleProblems, seedMysqlSample } from './mysql/sample.ts'
+export type { MysqlEverythingOptions } from './mysql/seed-everything.ts'
+export { seedMysqlAccounts, seedMysqlEverything } from './mysql/seed-everything.ts'
 export { usePostgresSample } from './postgres/applications.ts'
 export {
   postgresFingerprintOf,

@@ -77,6 +77,7 @@ async function connect(url: string): Promise<Connection> {
     multipleStatements: true,
     supportBigNumbers: true,
     dateStrings: true,
+    jsonStrings: true,
   })
   // a session that the server ends while nobody waits for an answer of it is no failure of the test process
   connection.on('error', () => {})

@@ -17,8 +17,9 @@ export async function rowEntries(client: MysqlClient, schema: string): Promise<r
     const own = columns.filter((column) => column.table === name)
     const values = own.map((column) => inHex(String(column.name), String(column.type)))
     const isVersioned = versioned === 'SYSTEM VERSIONED'
+    const hasPeriod = own.some(({ expression }) => expression === 'ROW START')
     // where they are no columns of their own, these words name them
-    const period = isVersioned ? ['ROW_START', 'ROW_END'].map((word) => hex(word)) : []
+    const period = isVersioned && !hasPeriod ? ['ROW_START', 'ROW_END'].map((word) => hex(word)) : []
     const from = `${mysqlName(schema)}.${mysqlName(String(name))} ${isVersioned ? 'FOR SYSTEM_TIME ALL' : ''}`
     entries.push(await entryOf(client, String(name), [...values, ...period], from))
   }
@@ -30,7 +31,8 @@ const TABLES = `
   WHERE table_schema = ? AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')`
 
 const COLUMNS = `
-  SELECT table_name AS \`table\`, column_name AS name, data_type AS type FROM information_schema.columns
+  SELECT table_name AS \`table\`, column_name AS name, data_type AS type,
+    generation_expression AS expression FROM information_schema.columns
   WHERE table_schema = ? ORDER BY table_name, ordinal_position`
 
 function inHex(column: string, type: string): string {

@@ -24,7 +24,7 @@ CREATE TABLE `Va``lues "1"` (
 ) AUTO_INCREMENT = 90;
 SET sql_mode = '';
 INSERT INTO `Va``lues "1"` (t, n, f, b, at, d, j, bits, place, y, l, s, u) VALUES
-  ('\\N\n\\.\t''"\0 x', 1.5, -0e0, X'00ff5c2e0a0d1a', '2038-01-19 03:14:07.999999', '0000-00-00', '{"a": null}', b'101',
+  ('\\N\n\\.\t''"\0 x', 1.5, -1e-300, X'00ff5c2e0a0d1a', '2038-01-19 03:14:07.999999', '0000-00-00', '{"a": null}', b'101',
     ST_GeomFromText('POINT(1 2)', 4326), 2155, 'é€', 'a,b', '00112233-4455-6677-8899-aabbccddeeff'),
   ('😀 line\r\n-- Dump completed', -99999999999999999999999999999999999.000000000000000000000000000001, 1.7976931348623157e308,
     '', NULL, '2024-02-00', '"x"', 0, NULL, 0, '', '', NULL),
