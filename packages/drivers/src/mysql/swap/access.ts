@@ -113,7 +113,8 @@ export async function openBounded({ connection }: MysqlParts): Promise<Session> 
 
 /** Takes the lock of a destination for as long as the session lives; false if another session keeps it. */
 export async function lockLive(session: Session, live: string, waitMs: number): Promise<boolean> {
-  const name = `holdfast-to-${createHash('sha256').update(live).digest('hex').slice(0, 40)}`
+  // servers that know no case have one lock for all spellings; others do not mind
+  const name = `holdfast-to-${createHash('sha256').update(live.toLowerCase()).digest('hex').slice(0, 40)}`
   const [row] = await session.query<{ readonly held: number | string | null }>(
     'SELECT GET_LOCK(?, ?) AS held',
     [name, Math.ceil(waitMs / 1000)],

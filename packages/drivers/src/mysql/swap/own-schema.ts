@@ -84,8 +84,9 @@ export function clausesOf({ charset, collation }: Omit<SchemaDefaults, 'comment'
   return ` CHARACTER SET ${wordOf(charset)} COLLATE ${wordOf(collation)}`
 }
 
-/** MariaDB only: others have no comments, and nothing else is ever read from them. */
+/** Sets the comment of a schema where schemas have any: in MariaDB. */
 export async function commentOn(session: Session, name: string, comment: string): Promise<void> {
+  if (session.server.flavour.name !== 'MariaDB') return
   const text = comment.replaceAll('\\', '\\\\').replaceAll("'", "''")
   await session.query(`ALTER DATABASE ${quoteName(name)} COMMENT = '${text}'`)
 }

@@ -7,7 +7,6 @@ import type { Session } from '../session.ts'
 import { giveBack } from './grants.ts'
 import { writePosition } from './journal.ts'
 import { JOURNAL } from './journal-table.ts'
-import type { SchemaDefaults } from './own-schema.ts'
 import { clausesOf, commentOn, schemaExists } from './own-schema.ts'
 import type { Action, CreateProgram, Move, Path, Place } from './steps.ts'
 
@@ -17,12 +16,12 @@ export async function runAction(session: Session, action: Action): Promise<void>
     case 'create-schema':
       if (await schemaExists(session, action.schema)) return
       await session.query(`CREATE DATABASE ${quoteName(action.schema)}${clausesOf(action.defaults)}`)
-      return setComment(session, action.schema, action.defaults)
+      return commentOn(session, action.schema, action.defaults.comment)
     case 'drop-empty-schema':
       return dropEmpty(session, action.schema)
     case 'set-defaults':
       await session.query(`ALTER DATABASE ${quoteName(action.schema)}${clausesOf(action.defaults)}`)
-      return setComment(session, action.schema, action.defaults)
+      return commentOn(session, action.schema, action.defaults.comment)
     case 'drop':
       await use(session, action.schema)
       await session.query(dropStatement(action.program))
@@ -42,10 +41,6 @@ export async function runAction(session: Session, action: Action): Promise<void>
 
 async function use(session: Session, schema: string): Promise<void> {
   await session.query(`USE ${quoteName(schema)}`)
-}
-
-async function setComment(session: Session, schema: string, { comment }: SchemaDefaults): Promise<void> {
-  if (session.server.flavour.name === 'MariaDB') await commentOn(session, schema, comment)
 }
 
 /** Somebody else may have put something in there meanwhile. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, cancellation, throwIfAborted, toFailure } from '@holdfast/core'
+import { errnoOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import type { Access } from './access.ts'
 import { openExclusively } from './access.ts'
@@ -17,6 +18,7 @@ const POLL_MS = 500
 const MOST_LOSSES = 3
 /** Going back is tried again even if waiting is all that can help: there is no other way out. */
 const BACKWARD_ATTEMPTS = 5
+const TRIGGER_FILE_BROKEN = 1343
 
 interface Run {
   readonly access: Access
@@ -179,10 +181,12 @@ function away(cause: unknown): AppError {
 
 function stuck(cause: unknown): AppError {
   const why = cause instanceof Error ? cause.message : 'unknown'
-  return new AppError('OUTCOME_UNKNOWN', `the exchange failed and could not be taken back yet: ${why}`, {
-    hint: 'remove what is in the way and ask again: what is left to do is noted on the server',
-    cause,
-  })
+  const hint =
+    errnoOf(cause) === TRIGGER_FILE_BROKEN
+      ? 'somebody ended a RENAME in its midst, and MariaDB has emptied the .TRG file of a table: remove that file from the data directory and ask again'
+      : 'remove what is in the way and ask again: what is left to do is noted on the server'
+  const message = `the exchange failed and could not be taken back yet: ${why}`
+  return new AppError('OUTCOME_UNKNOWN', message, { hint, cause })
 }
 
 function lostTooOften(): AppError {

@@ -271,7 +271,7 @@ describe('exchanging schemas', () => {
     assert.deepEqual(await bench.leftovers(), [foreign])
   })
 
-  it.each(['a`b', '-x', 'it\'s "x"', 'ä%', 'a/bc'])(
+  it.each(['a`b', '-x', 'it\'s "x"', 'ä%', 'a/b\\c'])(
     'exchanges a schema and tables that are called %s',
     async (name) => {
       const table = mysqlName(`${name}+`)
