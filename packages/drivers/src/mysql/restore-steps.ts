@@ -1,6 +1,5 @@
 import type { StoredPart, StoredParts } from '@holdfast/core'
 import { fileHasSha256, shellBlock, shellQuote } from '@holdfast/core'
-import { canDumpEvents } from './dump/dump-arguments.ts'
 import type { Flavour } from './flavours.ts'
 import { FLAVOURS, MARIADB } from './flavours.ts'
 import { quoteName } from './quote.ts'
@@ -140,11 +139,11 @@ echo 'OK, the database is loaded'`)}`
 }
 
 function creatingEvents({ details, attachments: { contents } }: StoredParts): string {
-  if (contents && typeof details.schema === 'string' && !canDumpEvents(details.schema)) {
+  if (contents && details.eventsApart === true) {
     return `Create its events
 
-The dump program finds no events in a database with quotes or backslashes in its name. If there are any, their definitions
-are among the \`programs\` that \`${contents.command}\` prints, of the kind \`event\`: create them by hand.`
+The dump program could not dump the events of this database, for the name of the database or what is in them. Their
+definitions are among the \`programs\` that \`${contents.command}\` prints, of the kind \`event\`: create them by hand.`
   }
   return `Create its events
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { MARIADB, MYSQL } from '../flavours.ts'
-import { dumpArguments } from './dump-arguments.ts'
+import { canDumpEvents, dumpArguments } from './dump-arguments.ts'
 
 const ALWAYS = [
   '--single-transaction',
@@ -85,6 +85,15 @@ describe('the arguments of the dump program', () => {
       assert.equal(args.at(-1), schema)
     },
   )
+
+  it('ask for no events where one holds what programs never find a delimiter for', () => {
+    const event = { kind: 'event', createSql: "CREATE EVENT `e` DO SET @a = ';;'" } as const
+    assert.equal(canDumpEvents('shop', [event]), false)
+    assert.equal(canDumpEvents('shop', [{ ...event, kind: 'procedure' }]), true)
+    const of = { server: { flavour: MARIADB }, version: 101_119, history: false, leftOut: [], schema: 'shop' }
+    assert.ok(dumpArguments(of).includes('--events'))
+    assert.ok(!dumpArguments({ ...of, events: false }).includes('--events'))
+  })
 
   it('never name several databases', () => {
     for (const flavour of [MARIADB, MYSQL]) {

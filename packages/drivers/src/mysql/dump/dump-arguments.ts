@@ -1,4 +1,5 @@
 import type { ServerFacts } from '../flavours.ts'
+import type { Program } from '../schema/schema-objects.ts'
 
 /** What is to be dumped, and by which program. */
 export interface DumpArguments {
@@ -9,6 +10,8 @@ export interface DumpArguments {
   /** Tables and views that are left out. */
   readonly leftOut: readonly string[]
   readonly history: boolean
+  /** False if the program cannot dump those that there are; see {@link canDumpEvents}. */
+  readonly events?: boolean
 }
 
 const EVENTS = '--events'
@@ -37,10 +40,15 @@ export const HISTORY_SINCE = 101_100
 
 /**
  * False for schemas of whose events dump programs have none: they ask for them under a name in which quotes,
- * backslashes and line breaks are escaped, which no schema has, and fail.
+ * backslashes and line breaks are escaped, which no schema has, and fail; and they never end with one that holds two
+ * semicolons in a row, since they look for a delimiter that it does not hold, and try the same one for ever.
  */
-export function canDumpEvents(schema: string): boolean {
-  return !/['"\\\p{Cc}]/u.test(schema)
+export function canDumpEvents(
+  schema: string,
+  programs: readonly Pick<Program, 'kind' | 'createSql'>[],
+): boolean {
+  if (/['"\\\p{Cc}]/u.test(schema)) return false
+  return !programs.some(({ kind, createSql }) => kind === 'event' && createSql.includes(';;'))
 }
 
 /** Arguments of the dump program, behind the one that names its option file. */
@@ -50,10 +58,11 @@ export function dumpArguments({
   schema,
   leftOut,
   history,
+  events = canDumpEvents(schema, []),
 }: DumpArguments): readonly string[] {
   const own = server.flavour.dumpArguments.filter(({ since }) => version >= since).flatMap(({ args }) => args)
   return [
-    ...ALWAYS.filter((argument) => argument !== EVENTS || canDumpEvents(schema)),
+    ...ALWAYS.filter((argument) => argument !== EVENTS || events),
     ...own.filter((argument) => history || argument !== HISTORY),
     // to the letter, and whatever dots and backticks there are in it
     ...leftOut.map((name) => `--ignore-table=${schema}.${name}`),

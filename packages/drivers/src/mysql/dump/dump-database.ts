@@ -12,7 +12,7 @@ import { whileServerAnswers } from '../watch-server.ts'
 import { countedTables, countSource } from './count-source.ts'
 import type { Source } from './describe-source.ts'
 import { describeSource } from './describe-source.ts'
-import { dumpArguments } from './dump-arguments.ts'
+import { canDumpEvents, dumpArguments } from './dump-arguments.ts'
 import { dumpGlobals, requireGlobals } from './dump-globals.ts'
 import { whileNotLocked } from './lock-watch.ts'
 import type { MysqlDump } from './mysql-dump.ts'
@@ -207,7 +207,10 @@ class SchemaDump {
   async #start({ first, tools, source, login }: Prepared, signal: AbortSignal): Promise<MysqlDump> {
     const { schema, history, selection } = source
     const leftOut = [...selection.leftOut]
-    const args = dumpArguments({ server: first.server, version: tools.version, schema, leftOut, history })
+    const args = dumpArguments({
+      ...{ server: first.server, version: tools.version, schema, leftOut, history },
+      events: canDumpEvents(schema, source.objects.programs),
+    })
     const dump = await startMysqlDump(
       {
         program: tools.dump,

@@ -76,9 +76,9 @@ const NOT_IN_SNAPSHOT = 'tables that are not InnoDB, which a dump has at no sing
 /** What a script has not, though restores have it from beside it. */
 function eventsApart(schema: string, programs: readonly Program[]): readonly string[] {
   const events = programs.filter(({ kind }) => kind === 'event')
-  if (events.length === 0 || canDumpEvents(schema)) return []
+  if (events.length === 0 || canDumpEvents(schema, programs)) return []
   return [
-    `events that the script itself has not, since dump programs fail for a database with quotes or backslashes in its name; restores create them: ${someOf(events.map(({ name }) => name))}`,
+    `events that the script itself has not, since dump programs fail for a database with quotes or backslashes in its name, and for events with two semicolons in a row; restores create them: ${someOf(events.map(({ name }) => name))}`,
   ]
 }
 

@@ -8,6 +8,7 @@ import type { SourceCounts } from './count-source.ts'
 import { changingFloats } from './count-source.ts'
 import { someOf } from './describe-names.ts'
 import type { Source } from './describe-source.ts'
+import { canDumpEvents } from './dump-arguments.ts'
 import type { Dumped } from './mysql-dump.ts'
 import type { PinnedMoment } from './pin-moment.ts'
 import { settingsScript } from './settings-script.ts'
@@ -47,6 +48,7 @@ export function summarize(finished: Finished): DumpSummary {
       collation: objects.collation,
       lowerCaseTableNames: source.lowerCaseTableNames,
       largestStatementBytes,
+      ...(canDumpEvents(source.schema, objects.programs) ? {} : { eventsApart: true }),
       ...(reasonOf(finished) === null ? {} : { notExact: reasonOf(finished) ?? '' }),
       ...(leftOut === null ? {} : { leftOut: describeLeftOut(leftOut) }),
     },

@@ -10,7 +10,8 @@ export function requireWhole(
 ): void {
   const table = contents.tables.find(({ name }) => !shape.tables.has(name))
   if (table !== undefined) throw missing(`${table.kind} ${table.name}`)
-  const expected = contents.programs.filter(({ kind }) => kind !== 'event' || canDumpEvents(contents.schema))
+  const hasEvents = canDumpEvents(contents.schema, contents.programs)
+  const expected = contents.programs.filter(({ kind }) => kind !== 'event' || hasEvents)
   const program = expected.find(({ kind, name }) => !shape.programs.has(`${kind} ${name}`))
   if (program !== undefined) throw missing(`${program.kind} ${program.name}`)
   const known = new Set(contents.tables.map(({ name }) => name))
