@@ -30,6 +30,7 @@ const NAMES = /^NAMES \w+$/i
 
 const DROPS =
   /^DROP (TABLE|VIEW|SEQUENCE|FUNCTION|PROCEDURE|PACKAGE BODY|PACKAGE|TRIGGER|EVENT) IF EXISTS [^.]*$/i
+const DROPS_EVENT = /^DROP EVENT IF EXISTS [^.]*$/i
 const TABLE = new RegExp(`^CREATE TABLE (?:IF NOT EXISTS )?${NAME} ?\\(`, 'i')
 const SEQUENCE = new RegExp(`^CREATE SEQUENCE ${NAME} `, 'i')
 const PLACEHOLDER = new RegExp(`^CREATE VIEW ${NAME} AS SELECT `, 'i')
@@ -59,7 +60,7 @@ const ENGINE = /\bENGINE ?= ?(\w+)/i
  * accounts, global settings, statements unknown.
  */
 export function meaningOf(statement: Statement, isPlain: boolean): Meaning | null {
-  const { code } = statement
+  const { code, bare } = statement
   if (code === '') return { does: 'nothing' }
   if (SET.test(code)) return meaningOfSet(statement)
   if (isPlain) return meaningOfPlain(statement)
@@ -67,7 +68,9 @@ export function meaningOf(statement: Statement, isPlain: boolean): Meaning | nul
   if (routine !== null) return program(kindOf(routine[1]), routine[2])
   if (TRIGGER.test(code)) return program('trigger', '')
   const event = EVENT.exec(code)
-  return event === null ? null : program('event', event[1])
+  if (event !== null) return program('event', event[1])
+  // between two events a dump program keeps its delimiter
+  return DROPS_EVENT.test(bare) ? { does: 'drop', kind: 'event' } : null
 }
 
 function meaningOfPlain(statement: Statement): Meaning | null {

@@ -49,6 +49,8 @@ const EVENT = [
   "/*!50003 SET time_zone             = 'SYSTEM' */ ;;",
   '/*!50106 CREATE*/ /*!50117 DEFINER=`root`@`%`*/ /*!50106 EVENT `e` ON SCHEDULE EVERY 1 SECOND DO begin delete from shop.t; delete from shop.u; end ',
   '*/ ;;',
+  // before all but the first event it keeps its delimiter
+  '/*!50106 DROP EVENT IF EXISTS `e` */;;',
   'DELIMITER ;\n',
 ].join('\n')
 
