@@ -95,6 +95,7 @@ function takeTriggersOff({ source, arriving }: Exchange): Step {
       schemaCollation: defaults.collation,
       grants: [],
       mayFail: false,
+      unlessThere: true,
     })),
   } satisfies Step
 }
@@ -179,6 +180,7 @@ function createOld(
     schemaCollation: departing?.collation ?? '',
     grants: grantStatements(program, live),
     mayFail: program.kind === 'view' && invalidViews.includes(program.name),
+    unlessThere: true,
   }
 }
 

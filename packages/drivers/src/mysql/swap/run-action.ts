@@ -5,6 +5,7 @@ import { createProgram } from '../schema/create-program.ts'
 import { dropStatement } from '../schema/program-statements.ts'
 import type { Session } from '../session.ts'
 import { giveBack } from './grants.ts'
+import { isThere } from './is-there.ts'
 import { writePosition } from './journal.ts'
 import { JOURNAL } from './journal-table.ts'
 import { clausesOf, commentOn, schemaExists } from './own-schema.ts'
@@ -55,11 +56,15 @@ async function dropEmpty(session: Session, schema: string): Promise<void> {
 
 async function create(session: Session, action: CreateProgram): Promise<void> {
   const { schema, program, from, definer, path, schemaCollation, grants, mayFail } = action
-  await use(session, schema)
-  await session.query(dropStatement(program))
-  const onTable = path === null ? {} : { onTable: (await whereIs(session, path)).name }
+  const table = path === null ? null : (await whereIs(session, path)).name
+  const onTable = table === null ? {} : { onTable: table }
   try {
-    await createProgram(session, program, { schema, from, definer, schemaCollation, ...onTable })
+    const sought = { schema, ...program, table: table ?? program.table ?? '' }
+    if (!(action.unlessThere === true && (await isThere(session, sought)))) {
+      await use(session, schema)
+      await session.query(dropStatement(program))
+      await createProgram(session, program, { schema, from, definer, schemaCollation, ...onTable })
+    }
   } catch (error) {
     if (mayFail && errnoOf(error) !== null && !session.lost.aborted) return
     throw named(`create the ${program.kind} ${program.name}`, error)

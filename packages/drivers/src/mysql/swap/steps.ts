@@ -58,6 +58,10 @@ export interface CreateProgram {
   readonly grants: readonly string[]
   /** It was of no use before: that it cannot be made again is nothing to stop for. */
   readonly mayFail: boolean
+  /**
+   * One of its name can only be it: the way back makes only what is missing, since what clients hold cannot be dropped.
+   */
+  readonly unlessThere?: boolean
 }
 
 /** Done or undone as a whole by whoever finds it begun; its actions backward are in the order in which they run. */

@@ -53,6 +53,24 @@ describe('an exchange among clients', () => {
     await same(url, staged.fingerprint)
   })
 
+  it.each([
+    ['routine', 'SELECT changing()'],
+    ['view', 'SELECT * FROM changing_view'],
+  ])('takes everything back while a transaction goes on holding a %s', async (_kind, statement) => {
+    const url = await bench.fill(OLD)
+    const before = await bench.fingerprint(url)
+    const staged = await bench.stage(url, NEW)
+    const holder = await bench.server.hold(mysqlSchemaOf(url), statement)
+    try {
+      await rejectsWith('DATABASE_LOCKED', swap(impatient(url), staged.ticket, allow, never))
+      await same(url, before)
+    } finally {
+      await holder.release()
+    }
+    await swap(impatient(url), staged.ticket, allow, never)
+    await same(url, staged.fingerprint)
+  })
+
   it('comes back when a table is held after its triggers are gone', { timeout: BOUND_MS }, async () => {
     const url = await bench.fill(OLD)
     const schema = mysqlSchemaOf(url)
