@@ -1,3 +1,4 @@
+import { quoteName } from '../quote.ts'
 import type { DefinerChoice } from '../schema/program-statements.ts'
 import { definitionAt } from '../schema/program-statements.ts'
 import type { Program } from '../schema/schema-objects.ts'
@@ -48,11 +49,15 @@ export function comparePrograms(
 /** Stands for the names of schemas and of triggers' tables. */
 const ANY = '/'
 
-/** Without what may be written in several ways: its definer, its schema, and a trigger's table, which renaming quotes. */
+/**
+ * Without what may be written in several ways: its definer, its schema, and a trigger's table, which renaming quotes.
+ * Servers leave the schema of a view out, or not, as its definer may read its tables.
+ */
 function textOf(program: Program, from: string): string {
   const onTable = program.kind === 'trigger' ? { onTable: ANY } : {}
   const { sql, encoding } = definitionAt(program, { schema: ANY, from, definer: 'current', ...onTable })
-  return encoding === 'utf8' ? Buffer.from(sql, 'utf8').toString('latin1') : sql
+  const text = encoding === 'utf8' ? Buffer.from(sql, 'utf8').toString('latin1') : sql
+  return program.kind === 'view' ? text.replaceAll(`${quoteName(ANY)}.`, '') : text
 }
 
 function definerOf({ definer }: Program, choice: DefinerChoice): string | null {
