@@ -3,16 +3,18 @@ import type { HeldSession } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { untilPhase } from './support/operations.ts'
 import { ourDatabases, untilBusy } from './support/postgres-bench.ts'
-import type { Trouble, TroubledBench } from './support/troubled-bench.ts'
-import { OVER, openTroubledBench } from './support/troubled-bench.ts'
+import type { PostgresTroubles } from './support/postgres-troubles.ts'
+import { openPostgresTroubles } from './support/postgres-troubles.ts'
+import type { Trouble } from './support/troubled-bench.ts'
+import { OVER } from './support/troubled-bench.ts'
 
 const MIB = 1024 * 1024
 
 describe('a restore of PostgreSQL', { timeout: 60_000 }, () => {
-  let bench: TroubledBench
+  let bench: PostgresTroubles
 
   beforeAll(async () => {
-    bench = await openTroubledBench()
+    bench = await openPostgresTroubles()
   })
   afterAll(() => bench?.close())
   afterEach(async () => {

@@ -1,8 +1,8 @@
 // The worker as it is, but that it gives up servers that are silent after seconds instead of a minute, and takes every
-// attempt for the last one unless HOLDFAST_TEST_TRIES_AGAIN is set.
+// attempt for the last one unless the target is named `patient`.
 import type { Catalog } from '@holdfast/core'
 import { loadConfiguration } from '@holdfast/core'
-import { createDriverRegistry, postgresDriverFactory } from '@holdfast/drivers'
+import { createDriverRegistry, mysqlDriverFactory, postgresDriverFactory } from '@holdfast/drivers'
 import { compose } from '@holdfast/worker-app'
 import { createLog } from '../../apps/worker/src/log.ts'
 
@@ -10,12 +10,11 @@ const IMPATIENT = { askEveryMs: 200, silentForMs: 1500, tidyWithinMs: 1000 }
 const LAST_ATTEMPT = 3
 
 const configuration = loadConfiguration(process.env, process.cwd())
-const drivers = createDriverRegistry([postgresDriverFactory(IMPATIENT)])
-const triesAgain = process.env.HOLDFAST_TEST_TRIES_AGAIN !== undefined
+const drivers = createDriverRegistry([postgresDriverFactory(IMPATIENT), mysqlDriverFactory(IMPATIENT)])
 await compose(configuration, createLog(configuration.logLevel), (deps) => ({
   ...deps,
   drivers,
-  catalog: triesAgain ? deps.catalog : hopeless(deps.catalog),
+  catalog: hopeless(deps.catalog),
 }))
 
 function hopeless(catalog: Catalog): Catalog {
@@ -26,7 +25,7 @@ function hopeless(catalog: Catalog): Catalog {
       ...operations,
       async acquire(asked) {
         const acquired = await operations.acquire(asked)
-        if (!acquired.granted) return acquired
+        if (!acquired.granted || acquired.operation.target === 'patient') return acquired
         return { ...acquired, operation: { ...acquired.operation, attempts: LAST_ATTEMPT } }
       },
     },

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MariadbServer, MysqlRow } from '@holdfast/testing'
 
 const SETTLED_WITHIN_MS = 10_000
+const SEEN_WITHIN_MS = 30_000
 
 /** Schemas that Holdfast has made on a server. */
 export async function ourSchemas(server: MariadbServer): Promise<readonly string[]> {
@@ -26,5 +27,21 @@ export async function sessionsLeft(
     )
     if (left.length === 0 || performance.now() > deadline) return left
     await sleep(50)
+  }
+}
+
+/** Waits until a session works on a statement that fits, in a schema that fits, and returns its id. */
+export async function untilBusy(server: MariadbServer, statement: RegExp, schema = /./): Promise<number> {
+  const deadline = performance.now() + SEEN_WITHIN_MS
+  for (;;) {
+    const sessions = await server.sql(
+      null,
+      'SELECT ID AS id, DB AS db, LEFT(INFO, 200) AS info FROM information_schema.PROCESSLIST WHERE INFO IS NOT NULL',
+    )
+    const found = sessions.find(({ db, info }) => statement.test(String(info)) && schema.test(String(db)))
+    if (found !== undefined) return Number(found.id)
+    if (performance.now() > deadline)
+      throw new Error(`nothing like ${statement} was seen: ${JSON.stringify(sessions)}`)
+    await sleep(10)
   }
 }

@@ -2,11 +2,9 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { PostgresServer } from '@holdfast/testing'
-import { fingerprintDifferences, postgresFingerprintOf, startPostgres } from '@holdfast/testing'
+import { fingerprintDifferences } from '@holdfast/testing'
 import { expect } from 'vitest'
 import { addTarget, ask, carryOut, outcomeOf } from './operations.ts'
-import { ourDatabases, sessionsLeft } from './postgres-bench.ts'
 import { processesBelow } from './processes.ts'
 import { sweepNow } from './sweep.ts'
 import type { System } from './system.ts'
@@ -21,19 +19,34 @@ const MIB = 1024 * 1024
 /** How long what has gone wrong may go unnoticed. */
 const NOTICED_WITHIN_MS = 15_000
 
-/** About 6 MB that cannot be compressed, and rows that are loaded slowly when it is asked for. */
-const NEW = `
-  CREATE SCHEMA shop;
-  CREATE FUNCTION shop.nap(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
-    PERFORM pg_catalog.pg_sleep(coalesce(nullif(current_setting('shop.nap', true), '')::float8, 0)); RETURN n; END $$;
-  CREATE TABLE shop.slow (id int PRIMARY KEY, CHECK (shop.nap(id) > 0));
-  INSERT INTO shop.slow SELECT generate_series(1, 40);
-  CREATE TABLE shop.items (id int PRIMARY KEY, item text);
-  INSERT INTO shop.items SELECT n, encode(sha512(n::text::bytea) || sha512((-n)::text::bytea), 'hex')
-    FROM generate_series(1, 24000) n`
-const OLD = 'CREATE TABLE public.old AS SELECT n, md5(n::text) FROM generate_series(1, 1000) n'
+/** A server of any engine that can fail in every way. */
+interface FailingServer {
+  readonly port: number
+  urlOf(database: string): string
+  processes(): Promise<readonly number[]>
+  resume(): Promise<void>
+  thaw(): Promise<void>
+  stop(): Promise<void>
+}
 
-/** What is asked for, what goes wrong with it, and what is said of it. */
+/** What is special to an engine: a server with a database `shop` to back up and one `dest` to restore over. */
+export interface TroubledEngine<Server extends FailingServer> {
+  readonly server: Server
+  /** Rows that there are in `shop`. */
+  readonly rows: number
+  /** How the command line of each of its programs begins. */
+  readonly programs: RegExp
+  /** Of a database, as the service is told it. */
+  targetUrlOf(database: string): string
+  /** Of what is at a URL of the server's. */
+  fingerprintOf(url: string): Promise<readonly string[]>
+  /** Databases and sessions of Holdfast on the server; sessions only when they have had their time to end. */
+  leftovers(): Promise<readonly unknown[]>
+  /** Ends troubles of its own. */
+  heal(): Promise<void>
+}
+
+/** What goes wrong with what is asked for, and what is said of it. */
 export interface Trouble {
   readonly code: string
   readonly says?: RegExp
@@ -41,8 +54,8 @@ export interface Trouble {
 }
 
 /** A service with a database to back up and one to restore over, and everything between them that can fail. */
-export interface TroubledBench {
-  readonly server: PostgresServer
+export interface TroubledBench<Server> {
+  readonly server: Server
   readonly system: System
   /** Between the service and the server. */
   readonly proxy: TcpProxy
@@ -50,10 +63,8 @@ export interface TroubledBench {
   readonly scratch: TightPlace
   /** Where a backup lies that can be restored. */
   readonly backup: string
-  /** Programs of PostgreSQL that work for the service; those of one name, if it is given. */
+  /** Programs of the engine that work for the service; those of one name, if it is given. */
   programs(name?: string): Promise<readonly number[]>
-  /** Loading rows takes seconds from now on, or no time again. */
-  nap(seconds: number): Promise<void>
   fails(path: string, body: object, trouble: Trouble): Promise<void>
   /** Ends all troubles that the parts of the bench can have. */
   heal(): Promise<void>
@@ -62,14 +73,19 @@ export interface TroubledBench {
   /** The next attempt needs no help. */
   requireBackup(): Promise<void>
   requireRestore(): Promise<void>
+  /** A restore has happened, and what it has replaced comes back. */
+  requireRestored(operationId: string): Promise<void>
   close(): Promise<void>
 }
 
 /** Consent to what a restore over the destination replaces. */
 export const OVER = { into: { target: 'dest' }, dryRun: false, overwrite: true, confirm: 'dest' }
 
-export async function openTroubledBench(): Promise<TroubledBench> {
-  const server = await startPostgres({ settings: { max_connections: 30, max_prepared_transactions: 2 } })
+/** Targets `shop` and `dest`, which fail at once, and `patient`, which is `shop` and is tried again. */
+export async function openTroubledBench<Server extends FailingServer>(
+  engine: TroubledEngine<Server>,
+): Promise<TroubledBench<Server>> {
+  const { server } = engine
   const proxy = await startTcpProxy(server.port)
   const [storage, scratch] = [await makeTightPlace(96 * MIB), await makeTightPlace(48 * MIB)]
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-troubled-'))
@@ -83,35 +99,35 @@ export async function openTroubledBench(): Promise<TroubledBench> {
       HOLDFAST_LEASE_MS: '1000',
     },
   })
-  for (const [name, content] of [
-    ['shop', NEW],
-    ['dest', OLD],
+  for (const [name, database] of [
+    ['shop', 'shop'],
+    ['patient', 'shop'],
+    ['dest', 'dest'],
   ] as const) {
-    const url = await server.createDatabase(name)
-    await server.sql(name, content)
-    const through = url.replace(`:${server.port}/`, `:${proxy.port}/`)
+    const through = engine.targetUrlOf(database).replace(`:${server.port}/`, `:${proxy.port}/`)
     await addTarget(system, name, `${through}?connect_timeout=1&lock_timeout=400`, { compression: 'none' })
   }
   const { backupId, error } = await carryOut(system, '/v1/backups', { target: 'shop' })
   expect(error).toBeNull()
-  const [old, wanted] = [
-    await postgresFingerprintOf(server.urlOf('dest')),
-    await postgresFingerprintOf(server.urlOf('shop')),
-  ]
-  const parts = { server, system, proxy, storage, scratch, backup: `/v1/backups/${backupId}` }
-  const nap = async (seconds: number) => {
-    await server.sql('postgres', `ALTER ROLE "${server.superuser.name}" SET "shop.nap" = '${seconds}'`)
-  }
-  const programs = async (name = '\\w+') => {
+  const old = await engine.fingerprintOf(server.urlOf('dest'))
+  const wanted = await engine.fingerprintOf(server.urlOf('shop'))
+  const isDest = async (lines: readonly string[]) =>
+    expect(fingerprintDifferences(lines, await engine.fingerprintOf(server.urlOf('dest')))).toEqual([])
+  const programs = async (name = '') => {
     const [worker] = system.workers.slice(-1)
     const below = worker === undefined ? [] : await processesBelow(worker.pid)
-    const program = new RegExp(`^[^ ]*/postgres[^ ]*/${name} `)
-    return below.filter(({ command }) => program.test(command)).map(({ pid }) => pid)
+    return below
+      .filter(({ command }) => engine.programs.test(command) && command.split(' ')[0]?.endsWith(name))
+      .map(({ pid }) => pid)
+  }
+  const requireRestored = async (operationId: string) => {
+    expect(await outcomeOf(system, operationId)).toMatchObject({ state: 'completed', error: null })
+    await isDest(wanted)
+    expect(await carryOut(system, `/v1/operations/${operationId}/undo`)).toMatchObject({ error: null })
   }
   return {
-    ...parts,
-    programs,
-    nap,
+    ...{ server, system, proxy, storage, scratch, backup: `/v1/backups/${backupId}` },
+    ...{ programs, requireRestored },
     async fails(path, body, { code, says = /./, cause }) {
       const id = await ask(system, path, body)
       await cause(id)
@@ -127,30 +143,28 @@ export async function openTroubledBench(): Promise<TroubledBench> {
       proxy.heal()
       await server.thaw()
       if ((await server.processes()).length === 0) await server.resume()
-      await Promise.all([storage.relax(), scratch.relax(), nap(0)])
+      await Promise.all([storage.relax(), scratch.relax(), engine.heal()])
     },
     async requireUntouched() {
       await sweepNow(system)
-      expect(await ourDatabases(server)).toEqual([])
-      expect(await sessionsLeft(server)).toEqual([])
+      expect(await engine.leftovers()).toEqual([])
       expect(await programs()).toEqual([])
-      expect(fingerprintDifferences(old, await postgresFingerprintOf(server.urlOf('dest')))).toEqual([])
+      await isDest(old)
       expect(await readdir(scratch.path)).toEqual([])
-      expect(await readdir(join(storage.path, 'storage', '.partial')).catch(() => [])).toEqual([])
+      const stored = join(storage.path, 'storage')
+      expect(await readdir(join(stored, '.partial')).catch(() => [])).toEqual([])
       const { body: listed } = await system.call('GET', '/v1/backups?status=completed&limit=200')
       const ids = listed.items.map(({ id }: { id: string }) => id)
-      expect((await readdir(join(storage.path, 'storage', 'shop'))).toSorted()).toEqual(ids.toSorted())
+      const objects = ['shop', 'patient'].map((name) => readdir(join(stored, name)).catch(() => []))
+      expect((await Promise.all(objects)).flat().toSorted()).toEqual(ids.toSorted())
     },
     async requireBackup() {
       const again = await carryOut(system, '/v1/backups', { target: 'shop' })
-      expect(again).toMatchObject({ state: 'completed', error: null, result: { recordCount: 24_040 } })
+      expect(again).toMatchObject({ state: 'completed', error: null, result: { recordCount: engine.rows } })
       await system.call('DELETE', `/v1/backups/${again.backupId}`)
     },
     async requireRestore() {
-      const restored = await carryOut(system, `/v1/backups/${backupId}/restore`, OVER)
-      expect(restored).toMatchObject({ state: 'completed', error: null })
-      expect(fingerprintDifferences(wanted, await postgresFingerprintOf(server.urlOf('dest')))).toEqual([])
-      expect(await carryOut(system, `/v1/operations/${restored.id}/undo`)).toMatchObject({ error: null })
+      await requireRestored(await ask(system, `/v1/backups/${backupId}/restore`, OVER))
     },
     async close() {
       await system.stop()
