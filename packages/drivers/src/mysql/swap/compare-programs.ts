@@ -36,20 +36,24 @@ function allArriving({ arriving: { programs, events } }: Exchange): readonly Com
   return [programs, events].flatMap((given) => given.programs.map((program) => ({ program, given })))
 }
 
-/** Keys of routines and views that are the same before and after; dropping a package takes its body along. */
+/**
+ * Keys of routines and views that are the same before and after. Dropping a package takes its body along, and no body
+ * can be made without its package: they go and come together.
+ */
 function unchanged(exchange: Exchange): ReadonlySet<string> {
   const { departing, live } = exchange
   if (departing === null) return new Set()
   const own = { from: live, definer: 'keep' } as const
   const before = new Map(departing.programs.map((program) => [keyOf(program), textOf(program, live, own)]))
+  const arriving = allArriving(exchange)
   const same = new Set(
-    allArriving(exchange)
+    arriving
       .filter(({ program: { kind } }) => isRoutine({ kind }) || kind === 'view')
       .filter(({ program, given }) => before.get(keyOf(program)) === textOf(program, live, given))
       .map(({ program }) => keyOf(program)),
   )
-  const isWhole = (key: string) => !key.startsWith(BODY) || same.has(key.replace(BODY, 'package '))
-  return new Set([...same].filter(isWhole))
+  const known = new Set([...before.keys(), ...arriving.map(({ program }) => keyOf(program))])
+  return new Set([...same].filter((key) => partsOf(key).every((part) => same.has(part) || !known.has(part))))
 }
 
 function textOf(
@@ -61,7 +65,11 @@ function textOf(
   return JSON.stringify([statements, program.databaseCollation])
 }
 
-const BODY = 'package body '
+/** A package and its body, or a program alone. */
+function partsOf(key: string): readonly string[] {
+  const name = /^package (?:body )?(.*)$/s.exec(key)?.[1]
+  return name === undefined ? [key] : [`package ${name}`, `package body ${name}`]
+}
 
 function keyOf({ kind, name }: Pick<Program, 'kind' | 'name'>): string {
   // names of routines know no case

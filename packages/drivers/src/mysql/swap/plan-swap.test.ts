@@ -75,6 +75,26 @@ describe('planSwap', () => {
     )
   })
 
+  it.each([
+    [[], ['CREATE PACKAGE BODY p AS END']],
+    [['CREATE PACKAGE BODY p AS END'], []],
+    [['CREATE PACKAGE BODY p AS END'], ['CREATE PACKAGE BODY p AS PROCEDURE x; END']],
+  ])('makes a package again whose body changes from %j to %j', (old, new_) => {
+    const withBody = (bodies: readonly string[]) => [
+      program('package', 'p', 'CREATE PACKAGE p AS END'),
+      ...bodies.map((body) => program('package body', 'p', body)),
+    ]
+    const steps = planSwap(exchange({ oldPrograms: withBody(old), newPrograms: withBody(new_) }))
+    for (const path of ['forward', 'backward'] as const) {
+      const created = steps.flatMap((step) => step[path]).filter((action) => action.do === 'create')
+      const there = path === 'forward' ? new_ : old
+      assert.deepEqual(
+        created.map((action) => action.program.kind),
+        ['package', ...there.map(() => 'package body')],
+      )
+    }
+  })
+
   it('gives back what was granted on a routine of the same name, on the way there and back', () => {
     const grants = [{ account: '`a`@`%`', privileges: ['EXECUTE'], withGrantOption: false }]
     const old = { ...program('procedure', 'P', 'CREATE PROCEDURE P() SELECT 1'), grants }
