@@ -11,6 +11,7 @@ import { ourDatabases, sessionsLeft } from './support/postgres-bench.ts'
 import type { System } from './support/system.ts'
 import { startSystem } from './support/system.ts'
 
+const WORKER = new URL('./support/postgres-dying-worker.ts', import.meta.url)
 const LEASE_MS = 1000
 const QUEUES = ['backup', 'restore', 'restore', 'verify,retention,maintenance']
 
@@ -79,7 +80,7 @@ describe('a worker that is killed', { timeout: 240_000 }, () => {
       workers: 0,
       env: { HOLDFAST_LEASE_MS: String(LEASE_MS), HOLDFAST_KEEP_REPLACED_HOURS: '0.0001' },
     })
-    fleet = startDyingFleet(system, QUEUES, (names) => {
+    fleet = startDyingFleet(system, WORKER, QUEUES, (names) => {
       for (const name of names)
         seen.set(name, DESTINATIONS.includes(name) ? stateOf(name) : Promise.resolve('dead'))
     })

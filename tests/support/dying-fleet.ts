@@ -3,8 +3,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ServiceProcess, System } from './system.ts'
 
-const WORKER = fileURLToPath(new URL('./postgres-dying-worker.ts', import.meta.url))
-
 /** Workers that die at the moments that the names of targets say, each followed by a new one. */
 export interface DyingFleet {
   /** Everything that a worker has died of so far. */
@@ -14,11 +12,12 @@ export interface DyingFleet {
 }
 
 /**
- * Keeps one worker at work for each list of queues, with one job at a time: no work is lost with that of another.
+ * Keeps one worker of a program at work for each list of queues, with one job at a time: no work is lost with that of another.
  * Tells of each death, with the names that were not told before.
  */
 export function startDyingFleet(
   system: System,
+  entry: URL,
   queues: readonly string[],
   onDeath: (of: readonly string[]) => void,
 ): DyingFleet {
@@ -29,7 +28,7 @@ export function startDyingFleet(
   let isOver = false
   const start = (of: string) => {
     const env = { HOLDFAST_TEST_GRAVES: directory, HOLDFAST_CONCURRENCY: '1', HOLDFAST_QUEUES: of }
-    const worker = system.startWorker(WORKER, env)
+    const worker = system.startWorker(fileURLToPath(entry), env)
     alive.add(worker)
     worker.child.once('exit', () => {
       alive.delete(worker)
