@@ -1,7 +1,7 @@
 import { requalify } from '../schema/requalify.ts'
 import type { TableObject } from '../schema/schema-objects.ts'
 import type { Exchange } from './exchange.ts'
-import type { Path } from './steps.ts'
+import type { ColumnDefault, Path } from './steps.ts'
 
 /** By the names of the tables. */
 export interface Paths {
@@ -54,7 +54,7 @@ export function defaultsToFix(
   { sequenceDefaults }: TableObject,
   source: string,
   live: string,
-): readonly { readonly column: string; readonly expression: string }[] {
+): readonly ColumnDefault[] {
   return sequenceDefaults.flatMap(({ column, expression }) => {
     const fixed = requalify(expression, source, live)
     return fixed === expression ? [] : [{ column, expression: fixed }]

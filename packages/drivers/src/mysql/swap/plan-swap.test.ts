@@ -75,6 +75,19 @@ describe('planSwap', () => {
     )
   })
 
+  it('sets all defaults of a table that ask sequences at once', () => {
+    const sequenceDefaults = ['s', 'u'].map((name) => ({
+      column: name,
+      expression: `nextval(\`shadow\`.\`${name}\`)`,
+    }))
+    const steps = planSwap(exchange({ new: [{ ...table('a'), sequenceDefaults }] }))
+    const set = steps.flatMap(({ forward }) => forward).filter((action) => action.do === 'set-default')
+    assert.deepEqual(
+      set.map(({ columns }) => columns),
+      [['s', 'u'].map((name) => ({ column: name, expression: `nextval(\`live\`.\`${name}\`)` }))],
+    )
+  })
+
   it.each([
     [[], ['CREATE PACKAGE BODY p AS END']],
     [['CREATE PACKAGE BODY p AS END'], []],

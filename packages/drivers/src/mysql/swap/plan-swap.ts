@@ -139,8 +139,8 @@ function setDefaults({ live, departing, arriving: { defaults } }: Exchange): Ste
 function fixSequences({ live, source, arriving: { tables } }: Exchange, { arriving }: Paths): Step {
   const forward = tables.flatMap((table): readonly Action[] => {
     const path = arriving.get(table.name)
-    if (path === undefined) return []
-    return defaultsToFix(table, source, live).map((fixed) => ({ do: 'set-default', path, ...fixed }))
+    const columns = defaultsToFix(table, source, live)
+    return path === undefined || columns.length === 0 ? [] : [{ do: 'set-default', path, columns }]
   })
   return { title: 'set the defaults that use sequences', forward, backward: [] }
 }

@@ -92,14 +92,17 @@ async function move(session: Session, towards: 'end' | 'start', moves: readonly 
 
 async function setDefault(
   session: Session,
-  { path, column, expression }: Extract<Action, { readonly do: 'set-default' }>,
+  { path, columns }: Extract<Action, { readonly do: 'set-default' }>,
 ): Promise<void> {
   // a default says nothing of the past, which servers cannot know
   const keep = session.server.flavour.versionedTables
   if (keep) await session.query("SET SESSION system_versioning_alter_history = 'KEEP'")
   const table = quoted(await whereIs(session, path))
+  const changes = columns.map(
+    ({ column, expression }) => `ALTER COLUMN ${quoteName(column)} SET DEFAULT ${expression}`,
+  )
   try {
-    await session.query(`ALTER TABLE ${table} ALTER COLUMN ${quoteName(column)} SET DEFAULT ${expression}`)
+    await session.query(`ALTER TABLE ${table} ${changes.join(', ')}`)
   } finally {
     if (keep) await session.query("SET SESSION system_versioning_alter_history = 'ERROR'").catch(() => {})
   }

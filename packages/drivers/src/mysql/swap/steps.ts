@@ -27,16 +27,18 @@ export type Action =
   | CreateProgram
   /** In one statement. A table that has come further already stays there. */
   | { readonly do: 'move'; readonly towards: 'end' | 'start'; readonly moves: readonly Move[] }
-  | {
-      readonly do: 'set-default'
-      readonly path: Path
-      readonly column: string
-      readonly expression: string
-    }
+  /** In one statement: the server looks for what is named by every default of a table that it leaves as it is. */
+  | { readonly do: 'set-default'; readonly path: Path; readonly columns: readonly ColumnDefault[] }
   /** Notes where the arriving tables came from whether they have left for good. */
   | { readonly do: 'mark'; readonly schema: string; readonly direction: 'done' | 'back' }
   /** Fails if somebody has made a table meanwhile. */
   | { readonly do: 'expect-tables'; readonly schema: string; readonly names: readonly string[] }
+
+/** An expression in SQL. */
+export interface ColumnDefault {
+  readonly column: string
+  readonly expression: string
+}
 
 export interface Move {
   readonly path: Path
