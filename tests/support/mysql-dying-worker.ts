@@ -1,6 +1,7 @@
 // A worker that dies at the moment that the name of a target or of its database says; see `named-death.ts`. Besides
 // what every engine has, these are moments of MySQL's own: `locked` under a brief lock, and of an exchange `step-5` when
-// the first change of that step of its journal was sent, `back-5` when it was sent on the way back, and `step-done`.
+// the first change of that step of its journal was sent, `back-5` when it was sent on the way back, `step-done`
+// and `step-ended` when the end was noted, and that answered.
 import { subscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mysqlSchemaOf, withMysqlClient } from '@holdfast/testing'
@@ -44,6 +45,7 @@ function sent(statement: string): void {
 
 function answered(statement: string): void {
   if (statement === 'BACKUP STAGE BLOCK_COMMIT') reach('locked')
+  if (MARK.exec(statement)?.[1] === 'done') reach('step-ended')
 }
 
 function reach(moment: string): void {

@@ -41,10 +41,22 @@ export async function carryOut(
   opened: Session,
   signal: AbortSignal,
 ): Promise<void> {
+  await overLosses(access, opened, (session, losses) => carryOn({ access, schema, session, losses, signal }))
+}
+
+/**
+ * Does work that can be repeated, and does it again on another session whenever one is lost. Rejects with
+ * OUTCOME_UNKNOWN if the server stays away.
+ */
+export async function overLosses<Result>(
+  access: Access,
+  opened: Session,
+  work: (session: Session, losses: number) => Promise<Result>,
+): Promise<Result> {
   let session = opened
   for (let losses = 0; ; losses += 1) {
     try {
-      return await carryOn({ access, schema, session, losses, signal })
+      return await work(session, losses)
     } catch (error) {
       if (!session.lost.aborted) throw error
     } finally {

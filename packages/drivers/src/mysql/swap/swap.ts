@@ -15,6 +15,7 @@ import { isOpen, readJournal, readPosition } from './journal.ts'
 import { lookAtLive } from './look-at-live.ts'
 import { dropOwnSchema, ownerOf, schemaExists } from './own-schema.ts'
 import { runAction } from './run-action.ts'
+import { overLosses } from './run-steps.ts'
 import { readArrivals } from './seal-staged.ts'
 import { settleOthers } from './settle-others.ts'
 import { holdsTables, tableIdsOf } from './table-ids.ts'
@@ -38,19 +39,18 @@ export async function swap(
   const access: Access = { parts, operationId, live: requirePlace(parts, staged), run }
   const aside = ownName('old', operationId)
   return withExclusive(access, async (session) => {
+    // whatever was staged: what an operation has replaced is never replaced by it again
+    if (await isDone(session, aside)) return conclude(access, session, staged)
     const isBegun = await isOfTicket(session, aside, staged)
-    if (isBegun && (await isDone(session, aside))) return finish(access, session, staged)
     const open = isBegun && isOpen(await readPosition(session, aside))
     if (!open) {
       const shadow = ownName('new', operationId)
       if (!(await isOfTicket(session, shadow, staged))) return resultOfPast(access, session, staged)
-      await settleOthers(access, session, aside)
+      await settleOthers(access, session, isBegun ? aside : null)
     }
     const look = (onSession: Session) => lookAtSwap(access, onSession, staged)
     await exchangeSchemas(access, aside, session, { token, look }, confirm, signal)
-    return session.lost.aborted
-      ? await withExclusive(access, (again) => finish(access, again, staged))
-      : await finish(access, session, staged)
+    return conclude(access, session, staged)
   })
 }
 
@@ -59,6 +59,7 @@ async function isOfTicket(session: Session, schema: string, { token }: StagedSch
 }
 
 async function isDone(session: Session, schema: string): Promise<boolean> {
+  if ((await ownerOf(session, schema)) === null) return false
   return (await readPosition(session, schema))?.direction === 'done'
 }
 
@@ -107,20 +108,50 @@ function requireConsented(live: string, { found }: StagedSchema, departing: Sche
   )
 }
 
+/** It has happened: no failure may say otherwise, as what is then done again would replace what was kept. */
+function conclude(access: Access, opened: Session, staged: StagedSchema): Promise<SwapResult> {
+  return overLosses(access, opened, async (session) => {
+    try {
+      const isKept = await isDone(session, ownName('old', staged.operationId))
+      return isKept ? await finish(access, session, staged) : await resultOfPast(access, session, staged)
+    } catch (error) {
+      if (session.lost.aborted) throw error
+      throw new AppError(
+        'OUTCOME_UNKNOWN',
+        'the database was exchanged, and what it replaced cannot be read',
+        {
+          hint: 'ask again when the server works',
+          cause: error,
+        },
+      )
+    }
+  })
+}
+
 /** What the swap has left beside the result. */
 async function finish(access: Access, session: Session, staged: StagedSchema): Promise<SwapResult> {
-  const { operationId, token, place } = staged
+  const { operationId, place } = staged
   const aside = ownName('old', operationId)
   const { replaced, warnings } = await readJournal(session, aside)
-  await dropOwnSchema(session, ownName('new', operationId))
+  await dropIfPossible(session, ownName('new', operationId))
   if (replaced === null) {
     // it is needed no longer if the tables themselves tell that they have come
-    if (staged.tableIds !== null) await dropOwnSchema(session, aside)
+    if (staged.tableIds !== null) await dropIfPossible(session, aside)
     return { replaced: null, warnings }
   }
+  const token = (await ownerOf(session, aside))?.token ?? staged.token
   const tableIds = await tableIdsOf(session, aside)
   const ticket = writeTicket({ kind: 'replaced', operationId, place, token, tableIds })
   return { replaced: { ticket, location: locationOf(access.parts.connection, aside) }, warnings }
+}
+
+/** What cannot be dropped now is a leftover, and swept as one. */
+async function dropIfPossible(session: Session, schema: string): Promise<void> {
+  try {
+    await dropOwnSchema(session, schema)
+  } catch (error) {
+    if (session.lost.aborted) throw error
+  }
 }
 
 /** There is no journal and nothing staged: it has happened where nothing was, or will not. */

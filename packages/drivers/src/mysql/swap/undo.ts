@@ -42,7 +42,8 @@ export async function undo(
       await exchangeSchemas(access, undone, session, { token, look }, confirm, signal)
     }
     if (!session.lost.aborted) return tidy(session, replaced)
-    await withExclusive(access, (again) => tidy(again, replaced))
+    // it is back: a server that is away now has nothing more to do for it
+    await withExclusive(access, (again) => tidy(again, replaced)).catch(() => {})
   })
 }
 
