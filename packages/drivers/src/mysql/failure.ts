@@ -2,6 +2,7 @@ import { AppError } from '@holdfast/core'
 import { networkFailure } from '../client-server/unreachable.ts'
 import type { Meaning } from './known-messages.ts'
 import { meaningOf } from './known-messages.ts'
+import { meaningOfRows } from './row-messages.ts'
 import type { ServerError } from './server-error.ts'
 import { isServerError } from './server-error.ts'
 
@@ -55,7 +56,7 @@ function refusal(error: ServerError): AppError {
   const meaning = meaningOf(error.errno, error.message)
   const cause = new ServerRefusal(error, meaning !== null)
   const unknown = () => new AppError('TOOL_FAILED', `MySQL refused with error ${error.errno}`, { cause })
-  return asFailure(meaning, cause) ?? unknown()
+  return asFailure(meaning ?? meaningOfRows(error.errno, error.message), cause) ?? unknown()
 }
 
 function asFailure(meaning: Meaning | null, cause: Error): AppError | null {

@@ -2,6 +2,7 @@ import type { ToolExit } from '@holdfast/core'
 import { AppError, hasCode, ToolFailure } from '@holdfast/core'
 import type { Meaning } from './known-messages.ts'
 import { meaningOf } from './known-messages.ts'
+import { meaningOfRows } from './row-messages.ts'
 
 /** How the programs of both flavours print the number of an error, with what was said. */
 const NUMBERED: readonly { readonly pattern: RegExp; readonly number: 1 | 2; readonly said: 1 | 2 }[] = [
@@ -53,7 +54,7 @@ function meaningOfOutput(printed: string): Meaning | null {
   const numbered = numberedIn(printed)
   if (numbered !== null) {
     const { number, said } = numbered
-    const known = meaningOf(number, said)
+    const known = meaningOf(number, said) ?? meaningOfRows(number, said)
     return known ?? { code: 'TOOL_FAILED', message: `MySQL refused with error ${number}` }
   }
   const option = UNKNOWN_OPTION.exec(printed)?.[2]
