@@ -37,7 +37,7 @@ export function globalsScript(accounts: readonly Account[], flavour: Flavour, ch
   return [
     '-- accounts, roles and privileges of the whole server',
     'SET NAMES utf8mb4;',
-    "SET SESSION sql_mode = '';",
+    `${inMode('')};`,
     ...sections.flatMap(([title, statements]) => ['', `-- ${title}`, ...statements.map((sql) => `${sql};`)]),
     '',
   ].join('\n')
@@ -91,12 +91,20 @@ function conditional({ sql, on }: ReadGrant): readonly string[] {
     kind === 'TABLE'
       ? `information_schema.tables WHERE table_schema = ${textLiteral(schema)} AND table_name = ${textLiteral(name)}`
       : `information_schema.routines WHERE routine_schema = ${textLiteral(schema)} AND routine_name = ${textLiteral(name)} AND routine_type = '${kind}'`
-  return [
-    `SET @holdfast_grant = IF(EXISTS (SELECT * FROM ${condition}), ${textLiteral(sql)}, 'DO 0')`,
+  const prepared = [
     'PREPARE holdfast_grant FROM @holdfast_grant',
     'EXECUTE holdfast_grant',
     'DEALLOCATE PREPARE holdfast_grant',
   ]
+  return [
+    `SET @holdfast_grant = IF(EXISTS (SELECT * FROM ${condition}), ${textLiteral(sql)}, 'DO 0')`,
+    // other modes know no packages
+    ...(kind.startsWith('PACKAGE') ? [inMode('ORACLE'), ...prepared, inMode('')] : prepared),
+  ]
+}
+
+function inMode(mode: string): string {
+  return `SET SESSION sql_mode = '${mode}'`
 }
 
 const ROLES = new RegExp(` DEFAULT ROLE ((?:(?:${ACCOUNT})(?:, ?)?)+)`)
