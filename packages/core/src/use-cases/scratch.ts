@@ -1,10 +1,11 @@
-import { mkdir, rm, statfs } from 'node:fs/promises'
+import { mkdir, readdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../errors.ts'
 
 /**
  * Runs `work` with a private directory that is gone afterwards, whatever happens. The name carries operation and
- * fence, so that leftovers of a killed worker can be told from work in progress.
+ * fence, so that leftovers of a killed worker can be told from work in progress: those of earlier attempts, which may
+ * hold passwords, are removed first.
  */
 export async function withScratch<Result>(
   scratchDir: string,
@@ -13,12 +14,25 @@ export async function withScratch<Result>(
 ): Promise<Result> {
   const directory = join(scratchDir, `${owner.operationId}-${owner.fence}`)
   try {
+    await removeEarlier(scratchDir, owner)
     await mkdir(directory, { recursive: true, mode: 0o700 })
     return await work(directory)
   } catch (error) {
     throw asTemporarySpaceError(error, scratchDir)
   } finally {
     await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Whoever had the operation before is dead, or will find that nothing of his counts any more. */
+async function removeEarlier(
+  scratchDir: string,
+  { operationId, fence }: { readonly operationId: string; readonly fence: number },
+): Promise<void> {
+  const own = `${operationId}-`
+  for (const name of await readdir(scratchDir).catch(() => [])) {
+    if (!name.startsWith(own) || Number(name.slice(own.length)) >= fence) continue
+    await rm(join(scratchDir, name), { recursive: true, force: true })
   }
 }
 
