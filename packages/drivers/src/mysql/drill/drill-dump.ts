@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import type { CheckReport, CheckRequest } from '@holdfast/core'
 import { AppError } from '@holdfast/core'
 import { StageProgress } from '../../client-server/stage-progress.ts'
@@ -95,14 +94,10 @@ async function load(
   progress: StageProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const { connection, context, toolbox } = parts
+  const { connection, toolbox } = parts
   const tools = await withSession(connection, null, signal, ({ server }) => toolbox.toolsFor(server))
-  const directory = await mkdtemp(join(context.scratchDir, 'drill-'))
-  try {
-    const place = { connection, tools, directory, schema: name, path: file }
-    const onBytes = progress.loadedScript
-    await loadDump({ ...place, contents, onBytes }, signal)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  // what a lost worker leaves in there goes with the dump
+  const place = { connection, tools, directory: dirname(file), schema: name, path: file }
+  const onBytes = progress.loadedScript
+  await loadDump({ ...place, contents, onBytes }, signal)
 }
