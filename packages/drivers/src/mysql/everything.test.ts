@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { MariadbServer, MysqlPlace } from '@holdfast/testing'
+import type { MariadbServer, MysqlPlace, TakenDump } from '@holdfast/testing'
 import {
   allow,
   DriverBench,
@@ -13,6 +13,8 @@ import {
 } from '@holdfast/testing'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { mysqlDriverFactory } from './mysql-factory.ts'
+
+const ONLY_BEFORE = 'only in the first:'
 
 let server: MariadbServer
 let place: MysqlPlace
@@ -30,36 +32,46 @@ afterAll(async () => {
 describe('a MariaDB schema with everything', () => {
   let url: string
   let before: readonly string[]
+  let dump: TakenDump
 
   beforeAll(async () => {
     const name = 'everything'
     await seedMysqlEverything(await server.createDatabase(name))
-    // both fail so far in a full schema only: the first cannot be loaded, the second is read back in other words
-    await server.sql(name, 'DROP EVENT disabled_one; DROP VIEW `v$(id) "``☃`')
     url = server.urlOf(name, place.account)
     before = await mysqlFingerprintOf(server.urlOf(name))
+    dump = await bench.dump(url)
   })
 
+  const differences = async (there: string, wanted = before) =>
+    fingerprintDifferences(wanted, await mysqlFingerprintOf(there))
+
   it('is restored in its own place, and what was there put back, with no difference', async () => {
-    const dump = await bench.dump(url)
     assert.equal(dump.summary.counting, 'exact')
     const report = await bench.check(dump, 'full')
     assert.equal(report.valid, true, report.message)
-    await mysqlQuery(url, 'DROP VIEW checked; DROP TABLE versioned; DROP FUNCTION twice; DELETE FROM by_both')
+    // the server forgets of which time a view shows a table that is gone
+    for (const damage of ['VIEW checked, history', 'TABLE versioned', 'FUNCTION twice'])
+      await mysqlQuery(url, `DROP ${damage}`)
+    await mysqlQuery(url, 'DELETE FROM by_both')
     const damaged = await mysqlFingerprintOf(url)
     const { replaced } = await bench.restore(dump, url)
-    assert.deepEqual(fingerprintDifferences(before, await mysqlFingerprintOf(url)), [])
+    // the server has revoked it, and privileges are its own
+    const revoked = [`${ONLY_BEFORE} routine grant FUNCTION 'twice' 'definer' 'localhost'`]
+    assert.deepEqual(await differences(url), revoked)
     assert.ok(replaced)
     await bench.driver(url).undo(replaced.ticket, allow, never)
-    assert.deepEqual(fingerprintDifferences(damaged, await mysqlFingerprintOf(url)), [])
+    assert.deepEqual(await differences(url, damaged), [])
     await bench.restore(dump, url)
-    assert.deepEqual(fingerprintDifferences(before, await mysqlFingerprintOf(url)), [])
+    assert.deepEqual(await differences(url), revoked)
   })
 
-  it('is restored under another name with no difference', async () => {
-    const dump = await bench.dump(url)
+  it('is restored under another name, and nobody is granted anything there', async () => {
     const copy = await place.absent()
     await bench.restore(dump, copy)
-    assert.deepEqual(fingerprintDifferences(before, await mysqlFingerprintOf(copy)), [])
+    const found = await differences(copy)
+    assert.deepEqual(
+      found.filter((line) => !line.startsWith(`${ONLY_BEFORE} routine grant `)),
+      [],
+    )
   })
 })
