@@ -25,15 +25,16 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
     await bench.heal()
     await bench.requireUntouched()
   }
+  const again = async () => {
+    await settle()
+    await bench.requireRestore()
+  }
   const fails = (trouble: Trouble) => bench.fails(`${bench.backup}/restore`, OVER, trouble)
   const cancel = (id: string) => bench.system.call('POST', `/v1/operations/${id}/cancel`)
   const nothing = async () => {}
 
   describe('fails while rows are loaded', () => {
-    afterEach(async () => {
-      await settle()
-      await bench.requireRestore()
-    })
+    afterEach(settle)
 
     /** Waits until rows are being loaded into the schema that is to be. */
     const whileLoading = (act: (id: string, session: number) => unknown) => async (id: string) => {
@@ -47,10 +48,12 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
 
     it('when the server is killed', async () => {
       await fails({ code: 'TARGET_UNREACHABLE', cause: whileLoading(() => bench.server.kill()) })
+      await again()
     })
 
     it('when the server stands still', async () => {
       await fails({ code: 'TARGET_UNREACHABLE', cause: whileLoading(() => bench.server.freeze()) })
+      await again()
     })
 
     it('when an administrator ends its session, and drops what it had made', async () => {
@@ -74,6 +77,7 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
     it('when it is cancelled, and drops what it had made', async () => {
       await fails({ code: 'CANCELLED', cause: whileLoading(cancel) })
       await nothingIsLeft()
+      await again()
     })
 
     it('when a table does not fit, and drops what it had made', async () => {
@@ -81,6 +85,7 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
       await fails({ code: 'TOOL_FAILED', says: /full.*limited/, cause: nothing })
       await bench.server.sql(null, 'SET GLOBAL myisam_data_pointer_size = DEFAULT')
       await nothingIsLeft()
+      await again()
     })
   })
 
@@ -102,7 +107,7 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
       const held = await bench.server.hold('dest', 'SELECT * FROM items LIMIT 1')
       await fails({ code: 'DATABASE_LOCKED', says: new RegExp(`session ${held.id} `), cause: nothing })
       await held.release()
-      await bench.requireRestore()
+      await again()
     })
 
     it('can be cancelled', async () => {
