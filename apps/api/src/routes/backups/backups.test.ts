@@ -267,18 +267,12 @@ describe('working with a backup', () => {
 
 describe('changing and deleting a backup', () => {
   it('changes what people may change, beside the stored backup too', async () => {
-    const answer = await api.call('PATCH', '/v1/backups/first', {
-      key: 'operator',
-      body: { pinned: true, labels: { keep: 'yes' }, note: null },
-    })
-    expect(answer.body).toMatchObject({ pinned: true, labels: { keep: 'yes' }, note: null, retain: '30d' })
+    const body = { pinned: true, labels: { keep: 'yes' }, note: null }
+    const answer = await api.call('PATCH', '/v1/backups/first', { key: 'operator', body })
+    const changed = { ...body, retain: '30d' }
+    expect(answer.body).toMatchObject(changed)
     const state = join(api.directory, 'data', 'storage', 'shop', answer.body.id, 'state.json')
-    expect(JSON.parse(readFileSync(state, 'utf8'))).toEqual({
-      pinned: true,
-      labels: { keep: 'yes' },
-      note: null,
-      retain: '30d',
-    })
+    expect(JSON.parse(readFileSync(state, 'utf8'))).toEqual(changed)
     expect((await api.call('PATCH', '/v1/backups/first', { body: { suspicious: true } })).status).toBe(400)
     expect((await api.call('PATCH', '/v1/backups/first', { body: { status: 'deleted' } })).status).toBe(400)
   })
