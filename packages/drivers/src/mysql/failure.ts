@@ -1,6 +1,6 @@
 import { AppError } from '@holdfast/core'
+import type { Meaning } from '../client-server/tool-failure.ts'
 import { networkFailure } from '../client-server/unreachable.ts'
-import type { Meaning } from './known-messages.ts'
 import { meaningOf } from './known-messages.ts'
 import { meaningOfRows } from './row-messages.ts'
 import type { ServerError } from './server-error.ts'

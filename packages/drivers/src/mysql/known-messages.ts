@@ -1,12 +1,4 @@
-import type { ErrorCode } from '@holdfast/core'
-
-/** What an error number means for an operator. */
-export interface Meaning {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly hint?: string
-  readonly retryable?: boolean
-}
+import type { Meaning } from '../client-server/tool-failure.ts'
 
 /** Numbers of one meaning, in whose message `$1` and `$2` stand for groups of the pattern: names, never values. */
 interface KnownNumbers extends Meaning {

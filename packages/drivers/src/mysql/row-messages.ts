@@ -1,4 +1,4 @@
-import type { Meaning } from './known-messages.ts'
+import type { Meaning } from '../client-server/tool-failure.ts'
 
 /** Errors over rows and statements. */
 interface RowNumbers {

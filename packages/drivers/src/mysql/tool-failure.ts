@@ -1,6 +1,6 @@
-import type { ToolExit } from '@holdfast/core'
-import { AppError, hasCode, ToolFailure } from '@holdfast/core'
-import type { Meaning } from './known-messages.ts'
+import type { AppError } from '@holdfast/core'
+import type { Meaning } from '../client-server/tool-failure.ts'
+import { toolFailureOf } from '../client-server/tool-failure.ts'
 import { meaningOf } from './known-messages.ts'
 import { meaningOfRows } from './row-messages.ts'
 
@@ -29,20 +29,7 @@ const UNKNOWN_OPTION = /unknown (?:option|variable) '(--)?([a-z][a-z0-9-]{1,60})
  * and names of objects is taken from what it printed. Its `cause`, for the log, has no SQL and no data either.
  */
 export function failureOfTool(error: unknown, what: string): AppError {
-  if (error instanceof AppError && !hasCode(error, 'TOOL_FAILED')) return error
-  const failure = error instanceof AppError ? error.cause : error
-  if (!(failure instanceof ToolFailure)) {
-    return error instanceof AppError ? error : new AppError('TOOL_FAILED', `${what} failed`, { cause: error })
-  }
-  const { exit } = failure
-  const meaning = meaningOfOutput(exit.stderrTail) ?? { code: 'TOOL_FAILED', message: ending(exit) }
-  const { code, message, ...options } = meaning
-  const object = objectIn(exit.stderrTail)
-  const where = object === null || message.includes(object) ? '' : ` (at ${object})`
-  return new AppError(code, `${what}: ${message}${where}`, {
-    ...options,
-    cause: new ToolFailure({ ...exit, stderrTail: withoutData(exit.stderrTail) }),
-  })
+  return toolFailureOf(error, what, { meaningOf: meaningOfOutput, objectIn, withoutData })
 }
 
 /** The number that a program printed for an error of the server or of its connection; null if it printed none. */
@@ -89,8 +76,4 @@ function withoutData(printed: string): string {
     return [`error ${number}${meaningOf(number, said) === null ? '' : `: ${said.slice(0, 500)}`}`]
   })
   return lines.join('\n')
-}
-
-function ending({ code, killedBy }: ToolExit): string {
-  return code === null ? `was ended by ${killedBy}` : `exited with ${code}`
 }

@@ -1,12 +1,4 @@
-import type { ErrorCode } from '@holdfast/core'
-
-/** What a message means for an operator. */
-export interface Meaning {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly hint?: string
-  readonly retryable?: boolean
-}
+import type { Meaning } from '../client-server/tool-failure.ts'
 
 /** A text that is known, and its meaning, in which `$1` and `$2` stand for groups: kinds and names, never values. */
 export interface KnownMessage extends Meaning {

@@ -1,4 +1,4 @@
-import type { Meaning } from './known-messages.ts'
+import type { Meaning } from '../client-server/tool-failure.ts'
 import { meaningOf } from './known-messages.ts'
 
 /** By whole state, or by class where a state is not listed. */

@@ -1,6 +1,7 @@
-import type { ToolExit } from '@holdfast/core'
-import { AppError, hasCode, ToolFailure } from '@holdfast/core'
-import type { KnownMessage, Meaning } from './known-messages.ts'
+import type { AppError } from '@holdfast/core'
+import type { Meaning } from '../client-server/tool-failure.ts'
+import { toolFailureOf } from '../client-server/tool-failure.ts'
+import type { KnownMessage } from './known-messages.ts'
 import { meaningOf } from './known-messages.ts'
 import { meaningOfState } from './sql-state.ts'
 import { objectIn, withoutData } from './tool-output.ts'
@@ -69,19 +70,7 @@ const NOT_THERE =
  * names of objects is taken from what it printed. Its `cause`, for the log, has no SQL and no data either.
  */
 export function failureOfTool(error: unknown, what: string): AppError {
-  if (error instanceof AppError && !hasCode(error, 'TOOL_FAILED')) return error
-  const failure = error instanceof AppError ? error.cause : error
-  if (!(failure instanceof ToolFailure)) {
-    return error instanceof AppError ? error : new AppError('TOOL_FAILED', `${what} failed`, { cause: error })
-  }
-  const { exit } = failure
-  const meaning = meaningOfOutput(exit.stderrTail) ?? { code: 'TOOL_FAILED', message: ending(exit) }
-  const { code, message, ...options } = meaning
-  const object = objectIn(exit.stderrTail)
-  return new AppError(code, `${what}: ${message}${object === null ? '' : ` (at ${object})`}`, {
-    ...options,
-    cause: new ToolFailure({ ...exit, stderrTail: withoutData(exit.stderrTail) }),
-  })
+  return toolFailureOf(error, what, { meaningOf: meaningOfOutput, objectIn, withoutData })
 }
 
 function meaningOfOutput(printed: string): Meaning | null {
@@ -96,8 +85,4 @@ function meaningOfOutput(printed: string): Meaning | null {
   if (kind !== undefined) return { code: 'TOOL_FAILED', message: `${kind} ${name} ${problem}` }
   const state = /(?:^|\s)\p{Lu}+: {2}([0-9A-Z]{5}): /mu.exec(safe)?.[1]
   return state === undefined ? null : meaningOfState(state)
-}
-
-function ending({ code, killedBy }: ToolExit): string {
-  return code === null ? `was ended by ${killedBy}` : `exited with ${code}`
 }
