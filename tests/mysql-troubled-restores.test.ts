@@ -110,6 +110,12 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
       await again()
     })
 
+    it('fails, naming one that was prepared and belongs to nobody', async () => {
+      await bench.server.sql('dest', "XA START 'left'; DELETE FROM items; XA END 'left'; XA PREPARE 'left'")
+      await fails({ code: 'DATABASE_LOCKED', says: /prepared transactions: left$/, cause: nothing })
+      await bench.server.sql(null, "XA ROLLBACK 'left'")
+    })
+
     it('can be cancelled', async () => {
       await fails({ code: 'CANCELLED', cause: whileWaiting(cancel) })
     })

@@ -22,7 +22,7 @@ const HOLDERS = `
 export async function withHolders(session: Session, live: string, error: unknown): Promise<unknown> {
   if (!hasCode(error, 'DATABASE_LOCKED')) return error
   const found = await session.query<Holder>(HOLDERS, [live]).catch(() => [])
-  if (found.length === 0) return error
+  if (found.length === 0) return await withPrepared(session, error)
   const named = found
     .slice(0, MOST_NAMED)
     .map(({ id, user, host }) => `session ${id} (${shown(user)} from ${shown(host)})`)
@@ -35,6 +35,17 @@ export async function withHolders(session: Session, live: string, error: unknown
       cause: error,
     },
   )
+}
+
+/** A transaction that was prepared keeps its locks and belongs to no session, not even after a restart. */
+async function withPrepared(session: Session, error: AppError): Promise<AppError> {
+  const found = await session.query<{ readonly data: unknown }>('XA RECOVER').catch(() => [])
+  if (found.length === 0) return error
+  const named = found.slice(0, MOST_NAMED).map(({ data }) => shown(String(data).replace(/\p{Cc}/gu, '?')))
+  return new AppError('DATABASE_LOCKED', `${error.message}; prepared transactions: ${named.join(', ')}`, {
+    hint: 'XA RECOVER lists them, XA COMMIT or XA ROLLBACK ends them: ask again then',
+    cause: error,
+  })
 }
 
 function shown(text: string): string {
