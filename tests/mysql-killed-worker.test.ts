@@ -17,7 +17,7 @@ import { startSystem } from './support/system.ts'
 const WORKER = new URL('./support/mysql-dying-worker.ts', import.meta.url)
 const LEASE_MS = 1000
 const QUEUES = ['backup', 'restore', 'restore', 'restore', 'verify,retention,maintenance']
-const ITEMS = 20_000
+const ITEMS = 8_000
 
 const BACKUPS = ['dump-begins', 'locked', 'seen-dumping', 'dump-done', 'storing', 'after-manifest']
 const RESTORES = [
@@ -25,10 +25,10 @@ const RESTORES = [
   ...['swap-done', 'before-end', 'after-end'],
 ]
 /** In the middle of an exchange a schema is neither old nor new. */
-const STEPS = ['swap-confirmed.2ms', 'swap-confirmed.20ms', ...numbered('step', 14), 'step-done']
+const STEPS = ['swap-confirmed.5ms', ...numbered('step', 14), 'step-done']
 /** Somebody keeps a lock until they are dead: they die on the way back, which others have to go to its end. */
 const WAYS_BACK = ['back-3', 'back-0']
-const UNDOS = ['undo-begins', 'undo-confirmed', 'step-5', 'step-12', 'undo-done', 'before-end']
+const UNDOS = ['undo-begins', 'step-5', 'step-12', 'undo-done']
 const DRILLS = ['check-begins', 'seen-loading', 'seen-comparing']
 const REMOVALS = ['removal-begins', 'removal-begins.10ms']
 
@@ -44,7 +44,7 @@ const REPLACED = [...named('undo', UNDOS), ...named('retention', REMOVALS)]
 const DESTINATIONS = [...RESTORED, ...REPLACED]
 const SOURCES = [...named('backup', BACKUPS), ...named('verify', DRILLS)]
 /** Of these it is known at any time whether they are old or new. */
-const WHOLE = [...named('restore', RESTORES), 'undo-undo-begins', 'undo-undo-done', 'undo-before-end']
+const WHOLE = [...named('restore', RESTORES), 'undo-undo-begins', 'undo-undo-done']
 
 type Operation = Awaited<ReturnType<typeof outcomeOf>>
 

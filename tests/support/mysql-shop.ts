@@ -4,7 +4,7 @@ export const WATCH = `
   CREATE TABLE watch.ran (place VARCHAR(64), at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)`
 
 const EVENT = `
-  CREATE EVENT ticking ON SCHEDULE EVERY 1 SECOND STARTS '2020-01-01' DO INSERT INTO watch.ran (place) VALUES (DATABASE())`
+  CREATE EVENT ticking ON SCHEDULE EVERY 3 SECOND STARTS '2020-01-01' DO INSERT INTO watch.ran (place) VALUES (DATABASE())`
 
 /** So many rows of items, and everything that an exchange must care for. */
 export const newShop = (items: number) => `
