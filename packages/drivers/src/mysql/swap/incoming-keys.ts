@@ -55,19 +55,3 @@ export async function outgoingKeys(session: Session, schema: string): Promise<re
   )
   return rows.map(({ fromTable, toSchema, toTable }) => `${fromTable} on ${toSchema}.${toTable}`)
 }
-
-/** Tables of this schema with foreign keys on tables of it that are not there: `[table, missing table]`. */
-export async function danglingKeys(
-  session: Session,
-  schema: string,
-  tables: readonly string[],
-): Promise<readonly (readonly [string, string])[]> {
-  const known = new Set(tables)
-  const rows = await session.query<Key>(`${KEYS} AND TABLE_SCHEMA = ? AND REFERENCED_TABLE_SCHEMA = ?`, [
-    schema,
-    schema,
-  ])
-  return rows
-    .filter(({ toTable }) => !known.has(toTable))
-    .map(({ fromTable, toTable }) => [fromTable, toTable] as const)
-}

@@ -1,8 +1,8 @@
 import { AppError } from '@holdfast/core'
 import { readSchema } from '../schema/read-schema.ts'
-import type { SchemaObjects, TableObject } from '../schema/schema-objects.ts'
+import type { SchemaObjects } from '../schema/schema-objects.ts'
 import type { Session } from '../session.ts'
-import { danglingKeys, requireNoIncomingKeys } from './incoming-keys.ts'
+import { requireNoIncomingKeys } from './incoming-keys.ts'
 import { JOURNAL } from './journal-table.ts'
 import { schemaExists } from './own-schema.ts'
 
@@ -18,7 +18,6 @@ interface Live {
 export async function lookAtLive(
   session: Session,
   live: string,
-  arriving: readonly TableObject[],
   code: 'RESTORE_NOT_POSSIBLE' | 'UNDO_NOT_POSSIBLE',
 ): Promise<Live> {
   if (!(await schemaExists(session, live))) return { departing: null, invalidViews: [] }
@@ -30,26 +29,7 @@ export async function lookAtLive(
       hint: 'rename it: what is replaced is kept in a schema that has one',
     })
   }
-  await requireNoneCaught(session, live, names, arriving, code)
   return { departing, invalidViews: await invalidViewsOf(session, live) }
-}
-
-/** A key on a table that is missing would take hold of the one that arrives under its name. */
-async function requireNoneCaught(
-  session: Session,
-  live: string,
-  names: readonly string[],
-  arriving: readonly TableObject[],
-  code: 'RESTORE_NOT_POSSIBLE' | 'UNDO_NOT_POSSIBLE',
-): Promise<void> {
-  const arrivingNames = new Set(arriving.map(({ name }) => name))
-  const caught = (await danglingKeys(session, live, names)).find(([, missing]) => arrivingNames.has(missing))
-  if (caught === undefined) return
-  throw new AppError(
-    code,
-    `a foreign key of the table ${caught[0]} is on ${caught[1]}, which is missing there and would come`,
-    { hint: 'drop that foreign key: the table that is kept aside would hold on to the new one' },
-  )
 }
 
 /** The server says in their comment why it cannot open them, if it has to: who asks for no rows gets none of that. */

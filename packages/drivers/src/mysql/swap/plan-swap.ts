@@ -1,7 +1,8 @@
 import { grantStatements } from '../schema/program-statements.ts'
-import type { Program } from '../schema/schema-objects.ts'
+import type { Program, TableObject } from '../schema/schema-objects.ts'
 import { coming, isRoutine, leaving } from './compare-programs.ts'
 import type { ArrivingPrograms, Exchange } from './exchange.ts'
+import { missingKeysOf } from './missing-keys.ts'
 import type { SchemaDefaults } from './own-schema.ts'
 import type { Paths } from './plan-paths.ts'
 import { defaultsToFix, pathsOf } from './plan-paths.ts'
@@ -18,6 +19,8 @@ export function planSwap(exchange: Exchange): readonly Step[] {
     createSchema(exchange),
     dropOld(exchange, paths, 'remove the events', ({ kind }) => kind === 'event'),
     dropOld(exchange, paths, 'remove the views', ({ kind }) => kind === 'view'),
+    // servers rename keys along with hidden tables
+    letKeysGo(exchange, paths),
     hideOld(paths),
     dropOld(exchange, paths, 'remove the triggers', ({ kind }) => kind === 'trigger'),
     dropOld(exchange, paths, 'remove the routines', isRoutine),
@@ -28,6 +31,7 @@ export function planSwap(exchange: Exchange): readonly Step[] {
     fixSequences(exchange, paths),
     createNew(exchange, paths, 'create the triggers', ({ kind }) => kind === 'trigger'),
     showNew(paths),
+    keepKeys(exchange, paths),
     createNew(exchange, paths, 'create the views', ({ kind }) => kind === 'view'),
     createNew(exchange, paths, 'create the events', ({ kind }) => kind === 'event'),
     noteReturn(exchange),
@@ -120,6 +124,37 @@ function rename({ live }: Exchange, { departing, arriving }: Paths): Step {
     ],
     backward: isNothing ? [] : [{ do: 'move', towards: 'start', moves: back }],
   }
+}
+
+/** They would stay on tables of the live schema, and take hold of what comes there. */
+function letKeysGo({ live, aside, departing }: Exchange, paths: Paths): Step {
+  const tables = departing?.tables ?? []
+  return {
+    title: 'take foreign keys on missing tables away',
+    forward: keysTowards(aside, tables, paths.departing),
+    backward: keysTowards(live, tables, paths.departing),
+  }
+}
+
+/** Backward, too: a key would take hold of the table that comes back. */
+function keepKeys({ live, source, arriving: { tables } }: Exchange, paths: Paths): Step {
+  return {
+    title: 'keep foreign keys on missing tables',
+    forward: keysTowards(live, tables, paths.arriving),
+    backward: keysTowards(source, tables, paths.arriving),
+  }
+}
+
+function keysTowards(
+  schema: string,
+  tables: readonly TableObject[],
+  paths: ReadonlyMap<string, Path>,
+): readonly Action[] {
+  const names = new Set(tables.map(({ name }) => name))
+  return tables.flatMap((table): readonly Action[] => {
+    const [path, keys] = [paths.get(table.name), missingKeysOf(table, names)]
+    return path === undefined || keys.length === 0 ? [] : [{ do: 'set-keys', path, schema, keys }]
+  })
 }
 
 function setDefaults({ live, departing, arriving: { defaults } }: Exchange): Step {

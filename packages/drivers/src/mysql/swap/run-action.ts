@@ -8,6 +8,7 @@ import { giveBack } from './grants.ts'
 import { isThere } from './is-there.ts'
 import { writePosition } from './journal.ts'
 import { JOURNAL } from './journal-table.ts'
+import { setKeys } from './missing-keys.ts'
 import { clausesOf, commentOn, schemaExists } from './own-schema.ts'
 import type { Action, CreateProgram, Move, Path, Place } from './steps.ts'
 
@@ -33,6 +34,8 @@ export async function runAction(session: Session, action: Action): Promise<void>
       return move(session, action.towards, action.moves)
     case 'set-default':
       return setDefault(session, action)
+    case 'set-keys':
+      return setKeys(session, await whereIs(session, action.path), action.schema, action.keys)
     case 'mark':
       return writePosition(session, action.schema, { direction: action.direction })
     case 'expect-tables':

@@ -29,6 +29,13 @@ export type Action =
   | { readonly do: 'move'; readonly towards: 'end' | 'start'; readonly moves: readonly Move[] }
   /** In one statement: the server looks for what is named by every default of a table that it leaves as it is. */
   | { readonly do: 'set-default'; readonly path: Path; readonly columns: readonly ColumnDefault[] }
+  /** Has keys refer to tables of `schema`, which are not there. */
+  | {
+      readonly do: 'set-keys'
+      readonly path: Path
+      readonly schema: string
+      readonly keys: readonly MissingKey[]
+    }
   /** Notes where the arriving tables came from whether they have left for good. */
   | { readonly do: 'mark'; readonly schema: string; readonly direction: 'done' | 'back' }
   /** Fails if somebody has made a table meanwhile. */
@@ -38,6 +45,16 @@ export type Action =
 export interface ColumnDefault {
   readonly column: string
   readonly expression: string
+}
+
+/** A foreign key on a table that is missing. */
+export interface MissingKey {
+  readonly name: string
+  /** In SQL, before the table that it is on. */
+  readonly columns: string
+  readonly table: string
+  /** In SQL, behind that table. */
+  readonly rest: string
 }
 
 export interface Move {

@@ -223,7 +223,7 @@ describe('exchanging schemas', () => {
     assert.deepEqual(await bench.leftovers(), [])
   })
 
-  it('refuses foreign keys from elsewhere, and such as would catch a new table, by name', async () => {
+  it('refuses foreign keys from elsewhere by name', async () => {
     const url = await bench.fill(OLD)
     const schema = mysqlSchemaOf(url)
     const staged = await bench.stage(url, NEW)
@@ -238,15 +238,6 @@ describe('exchanging schemas', () => {
     )
     assert.match(incoming.message, /pointing of other\.c on parents/)
     await bench.server.sql(null, `DROP DATABASE ${mysqlSchemaOf(other)}`)
-    await bench.server.sql(
-      schema,
-      'SET foreign_key_checks = 0; CREATE TABLE d (a INT, FOREIGN KEY (a) REFERENCES coming (a))',
-    )
-    const caught = await rejectsWith(
-      'RESTORE_NOT_POSSIBLE',
-      swap(bench.parts(url), staged.ticket, allow, never),
-    )
-    assert.match(caught.message, /table d is on coming/)
   })
 
   it('drops what is its own, and nothing that only looks like it', async () => {

@@ -72,7 +72,7 @@ async function lookAtSwap(
   const arrived = await readSchema(session, source)
   const arrivals = await readArrivals(session, source)
   const tables = withoutJournal(arrived.tables)
-  const { departing, invalidViews } = await lookAtLive(session, live, tables, 'RESTORE_NOT_POSSIBLE')
+  const { departing, invalidViews } = await lookAtLive(session, live, 'RESTORE_NOT_POSSIBLE')
   requireConsented(live, staged, departing)
   const programs = arrived.programs.filter(({ kind }) => kind !== 'event')
   return {

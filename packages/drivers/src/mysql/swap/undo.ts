@@ -90,7 +90,7 @@ async function lookAtUndo(
   const { replaced } = await readJournal(session, aside)
   if (replaced === null) throw new AppError('UNDO_NOT_POSSIBLE', 'the restore had replaced nothing')
   const tables = withoutJournal((await readSchema(session, aside)).tables)
-  const { departing, invalidViews } = await lookAtLive(session, live, tables, 'UNDO_NOT_POSSIBLE')
+  const { departing, invalidViews } = await lookAtLive(session, live, 'UNDO_NOT_POSSIBLE')
   const { defaults, programs, invalidViews: invalidBefore } = replaced
   const given = { from: live, definer: 'keep' } as const
   return {
