@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Attachment } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { contentsAttachment, contentsIn } from '../../client-server/contents-attachment.ts'
 import { requalify } from '../schema/requalify.ts'
 import type { Program, TableObject } from '../schema/schema-objects.ts'
 import { PROGRAM_KINDS } from '../schema/schema-objects.ts'
@@ -87,22 +87,12 @@ const validator = Compile(ContentsSchema)
 
 /** The attachment in which contents are stored. */
 export function writeContents(contents: Contents): Attachment {
-  return { role: 'contents', format: 'json', content: `${JSON.stringify(contents)}\n` }
+  return contentsAttachment(contents)
 }
 
 /** Throws ARTIFACT_CORRUPT for what {@link writeContents} has not written, MANIFEST_UNSUPPORTED for a later version. */
 export function readContents(attachments: readonly Attachment[]): Contents {
-  const attachment = attachments.find(({ role }) => role === 'contents')
-  if (attachment === undefined) throw corrupt('is missing')
-  const value = parse(attachment.content)
-  if (validator.Check(value)) return value
-  if (typeof value === 'object' && value !== null && 'version' in value && value.version !== 1) {
-    throw new AppError('MANIFEST_UNSUPPORTED', 'the list of contents of the dump has an unknown version', {
-      hint: 'restore it with the version of Holdfast that wrote it, or a later one',
-    })
-  }
-  const place = validator.Errors(value)[0]?.instancePath ?? ''
-  throw corrupt(`is not as it must be at ${place === '' ? 'its top' : place.slice(0, 100)}`)
+  return contentsIn(attachments, validator, 'version')
 }
 
 /** Equal for tables with the same definition in schemas of any name, whatever number they give out next. */
@@ -115,16 +105,4 @@ export function definitionDigest({ createSql }: Pick<TableObject, 'createSql'>, 
     .join('')
     .replace(/^(\).*?) AUTO_INCREMENT=\d+/m, '$1')
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw corrupt('is no JSON')
-  }
-}
-
-function corrupt(problem: string): AppError {
-  return new AppError('ARTIFACT_CORRUPT', `the list of contents of the dump ${problem}`)
 }

@@ -1,8 +1,8 @@
 import type { Attachment } from '@holdfast/core'
-import { AppError } from '@holdfast/core'
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { contentsAttachment, contentsIn } from '../../client-server/contents-attachment.ts'
 
 const Text = Type.String()
 const Texts = Type.Array(Text)
@@ -84,32 +84,10 @@ const validator = Compile(ContentsSchema)
 
 /** The attachment in which contents are stored. */
 export function writeContents(contents: Contents): Attachment {
-  return { role: 'contents', format: 'json', content: `${JSON.stringify(contents)}\n` }
+  return contentsAttachment(contents)
 }
 
 /** Throws ARTIFACT_CORRUPT for what {@link writeContents} has not written, MANIFEST_UNSUPPORTED for a later version. */
 export function readContents(attachments: readonly Attachment[]): Contents {
-  const attachment = attachments.find(({ role }) => role === 'contents')
-  if (attachment === undefined) throw corrupt('is missing')
-  const value = parse(attachment.content)
-  if (validator.Check(value)) return value
-  if (typeof value === 'object' && value !== null && 'v' in value && value.v !== 1) {
-    throw new AppError('MANIFEST_UNSUPPORTED', 'the list of contents of the dump has an unknown version', {
-      hint: 'restore it with the version of Holdfast that wrote it, or a later one',
-    })
-  }
-  const place = validator.Errors(value)[0]?.instancePath ?? ''
-  throw corrupt(`is not as it must be at ${place === '' ? 'its top' : place.slice(0, 100)}`)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw corrupt('is no JSON')
-  }
-}
-
-function corrupt(problem: string): AppError {
-  return new AppError('ARTIFACT_CORRUPT', `the list of contents of the dump ${problem}`)
+  return contentsIn(attachments, validator, 'v')
 }
