@@ -1,4 +1,6 @@
 import { AppError, isUuid } from '@holdfast/core'
+import type { TicketFields } from '../../client-server/ticket-fields.ts'
+import { ticketFields, ticketOf } from '../../client-server/ticket-fields.ts'
 
 interface Place {
   readonly operationId: string
@@ -25,16 +27,14 @@ export interface ReplacedSchema extends Place {
 /** `empty`: the schema is there, with nothing in it. */
 export type Found = 'nothing' | 'empty' | 'data'
 
-type Fields = Readonly<Record<string, unknown>>
-
 /** A ticket's text; its first field says which format it has. */
 export function writeTicket(content: StagedSchema | ReplacedSchema): string {
-  return JSON.stringify({ version: 1, ...content })
+  return ticketOf(content)
 }
 
 /** Throws INVALID_REQUEST for anything that {@link writeTicket} has not written. */
 export function readStaged(ticket: string): StagedSchema {
-  const fields = fieldsOf(ticket)
+  const fields = ticketFields(ticket) ?? notOurs()
   const { kind, found } = fields
   const isFound = found === 'nothing' || found === 'empty' || found === 'data'
   return kind === 'staged' && isFound ? { kind, ...placeOf(fields), found } : notOurs()
@@ -42,11 +42,11 @@ export function readStaged(ticket: string): StagedSchema {
 
 /** Throws INVALID_REQUEST for anything that {@link writeTicket} has not written. */
 export function readReplaced(ticket: string): ReplacedSchema {
-  const fields = fieldsOf(ticket)
+  const fields = ticketFields(ticket) ?? notOurs()
   return fields.kind === 'replaced' ? { kind: fields.kind, ...placeOf(fields) } : notOurs()
 }
 
-function placeOf({ operationId, place, token, tableIds }: Fields): Place {
+function placeOf({ operationId, place, token, tableIds }: TicketFields): Place {
   const isWhole = isText(operationId) && isText(place) && isText(token)
   if (!isWhole || !isUuid(operationId) || !isUuid(token)) return notOurs()
   if (tableIds === null) return { operationId, place, token, tableIds }
@@ -55,25 +55,8 @@ function placeOf({ operationId, place, token, tableIds }: Fields): Place {
   return ids.every(isText) ? { operationId, place, token, tableIds: ids } : notOurs()
 }
 
-function fieldsOf(ticket: string): Fields {
-  const parsed = parse(ticket)
-  return isRecord(parsed) && parsed.version === 1 ? parsed : notOurs()
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
-
 function isText(value: unknown): value is string {
   return typeof value === 'string'
-}
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null
 }
 
 function notOurs(): never {

@@ -1,4 +1,6 @@
 import { AppError, isUuid } from '@holdfast/core'
+import type { TicketFields } from '../../client-server/ticket-fields.ts'
+import { ticketFields, ticketOf } from '../../client-server/ticket-fields.ts'
 
 /** Where a ticket is for. A database's oid says nothing on another server. */
 interface Place {
@@ -34,16 +36,14 @@ export interface Replaced extends Place {
   readonly restoredOid: number
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
 /** A ticket's text; its first field says which format it has. */
 export function writeTicket(content: StagedShadow | StagedFile | Replaced): string {
-  return JSON.stringify({ version: 1, ...content })
+  return ticketOf(content)
 }
 
 /** Throws INVALID_REQUEST for anything that {@link writeTicket} has not written. */
 export function readStaged(ticket: string): StagedShadow | StagedFile {
-  const fields = fieldsOf(ticket)
+  const fields = ticketFields(ticket) ?? notOurs()
   const place = placeOf(fields)
   if (fields.kind === 'shadow') {
     const { stagedOid, connectionLimit, found } = fields
@@ -57,34 +57,21 @@ export function readStaged(ticket: string): StagedShadow | StagedFile {
 
 /** Throws INVALID_REQUEST for anything that {@link writeTicket} has not written. */
 export function readReplaced(ticket: string): Replaced {
-  const fields = fieldsOf(ticket)
+  const fields = ticketFields(ticket) ?? notOurs()
   const { kind, replacedOid, restoredOid } = fields
   if (kind !== 'replaced' || !isOid(replacedOid) || !isOid(restoredOid)) return notOurs()
   return { kind, ...placeOf(fields), replacedOid, restoredOid }
 }
 
-function stagedFile(place: Place, fields: Fields): StagedFile {
+function stagedFile(place: Place, fields: TicketFields): StagedFile {
   const { destinationOid, countsDigest } = fields
   if (!isOid(destinationOid) || (countsDigest !== null && typeof countsDigest !== 'string')) return notOurs()
   return { kind: 'in-place', ...place, destinationOid, countsDigest }
 }
 
-function placeOf({ operationId, place, server }: Fields): Place {
+function placeOf({ operationId, place, server }: TicketFields): Place {
   const isWhole = typeof operationId === 'string' && typeof place === 'string' && typeof server === 'string'
   return isWhole && isUuid(operationId) ? { operationId, place, server } : notOurs()
-}
-
-function fieldsOf(ticket: string): Fields {
-  const parsed = parse(ticket)
-  return isRecord(parsed) && parsed.version === 1 ? parsed : notOurs()
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 function isOid(value: unknown): value is number {
@@ -93,10 +80,6 @@ function isOid(value: unknown): value is number {
 
 function isLimit(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= -1 && value < 2 ** 31
-}
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null
 }
 
 function notOurs(): never {
