@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { AppError } from '@holdfast/core'
 import type { ToolPlaces } from '../client-server/client-directories.ts'
 import { clientDirectories, isProgram, printedVersion } from '../client-server/client-directories.ts'
+import { FoundTools } from '../client-server/found-tools.ts'
 import type { Flavour, ServerFacts } from './flavours.ts'
 import { FLAVOURS, flavourOf, versionName, versionNumber } from './flavours.ts'
 
@@ -77,34 +78,14 @@ export function chooseTools(found: readonly ClientTools[], server: ServerFacts):
   )
 }
 
-/** The clients of this machine: looked for once, and again when none that fits is there. */
-export class Toolbox {
-  readonly #places: ToolPlaces
-  readonly #standard: readonly string[]
-  #found: Promise<readonly ClientTools[]> | null = null
-
+/** The clients of this machine. Its `toolsFor` takes what is known of a server and rejects like {@link chooseTools}. */
+export class Toolbox extends FoundTools<ServerFacts, ClientTools> {
   constructor(places: ToolPlaces, standard: readonly string[] = STANDARD) {
-    this.#places = places
-    this.#standard = standard
-  }
-
-  /** The client for a server. Rejects like {@link chooseTools}. */
-  async toolsFor(server: ServerFacts): Promise<ClientTools> {
-    this.#found ??= findClientTools(this.#places, this.#standard)
-    const known = await this.#choose(this.#found, server)
-    if (known !== null) return known
-    // it may have been installed, replaced or removed since
-    this.#found = findClientTools(this.#places, this.#standard)
-    return chooseTools(await this.#found, server)
-  }
-
-  async #choose(found: Promise<readonly ClientTools[]>, server: ServerFacts): Promise<ClientTools | null> {
-    try {
-      const tools = chooseTools(await found, server)
-      return (await isProgram(tools.dump)) && (await isProgram(tools.client)) ? tools : null
-    } catch {
-      return null
-    }
+    super({
+      find: () => findClientTools(places, standard),
+      choose: chooseTools,
+      isThere: async ({ dump, client }) => (await isProgram(dump)) && (await isProgram(client)),
+    })
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { AppError } from '@holdfast/core'
 import type { ToolPlaces } from '../client-server/client-directories.ts'
 import { clientDirectories, isProgram, printedVersion } from '../client-server/client-directories.ts'
+import { FoundTools } from '../client-server/found-tools.ts'
 
 /** One installed client: absolute paths of its programs. */
 export interface ClientTools {
@@ -68,34 +69,14 @@ export function chooseTools(found: readonly ClientTools[], serverVersion: number
   )
 }
 
-/** The clients of this machine: looked for once, and again when none that fits is there. */
-export class Toolbox {
-  readonly #places: ToolPlaces
-  readonly #standard: readonly string[]
-  #found: Promise<readonly ClientTools[]> | null = null
-
+/** The clients of this machine. Its `toolsFor` takes a server's version and rejects like {@link chooseTools}. */
+export class Toolbox extends FoundTools<number, ClientTools> {
   constructor(places: ToolPlaces, standard: readonly string[] = STANDARD) {
-    this.#places = places
-    this.#standard = standard
-  }
-
-  /** The client for a server's version. Rejects like {@link chooseTools}. */
-  async toolsFor(serverVersion: number): Promise<ClientTools> {
-    this.#found ??= findClientTools(this.#places, this.#standard)
-    const known = await this.#choose(this.#found, serverVersion)
-    if (known !== null) return known
-    // it may have been installed, replaced or removed since
-    this.#found = findClientTools(this.#places, this.#standard)
-    return chooseTools(await this.#found, serverVersion)
-  }
-
-  async #choose(found: Promise<readonly ClientTools[]>, serverVersion: number): Promise<ClientTools | null> {
-    try {
-      const tools = chooseTools(await found, serverVersion)
-      return (await isClientProgram(tools.pgDump)) ? tools : null
-    } catch {
-      return null
-    }
+    super({
+      find: () => findClientTools(places, standard),
+      choose: chooseTools,
+      isThere: ({ pgDump }) => isClientProgram(pgDump),
+    })
   }
 }
 
