@@ -1,10 +1,10 @@
 import type { DriverFactory } from '@holdfast/core'
+import type { Patience } from '../client-server/patience.ts'
+import { DEFAULT_PATIENCE } from '../client-server/patience.ts'
 import { checkDump } from './check/check-dump.ts'
 import { Toolbox } from './client-tools.ts'
 import { listDatabases } from './list-databases.ts'
 import { MysqlDriver } from './mysql-driver.ts'
-import type { Patience } from './mysql-parts.ts'
-import { DEFAULT_PATIENCE } from './mysql-parts.ts'
 import { displayMysqlUrl, mysqlLockKey, parseMysqlUrl, withDatabase } from './mysql-url.ts'
 import { mysqlRestoreSteps } from './restore-steps.ts'
 

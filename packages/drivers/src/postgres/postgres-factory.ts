@@ -1,10 +1,10 @@
 import type { DriverFactory } from '@holdfast/core'
+import type { Patience } from '../client-server/patience.ts'
+import { DEFAULT_PATIENCE } from '../client-server/patience.ts'
 import { checkDump } from './check/check-dump.ts'
 import { Toolbox } from './client-tools.ts'
 import { listDatabases } from './list-databases.ts'
 import { PostgresDriver } from './postgres-driver.ts'
-import type { Patience } from './postgres-parts.ts'
-import { DEFAULT_PATIENCE } from './postgres-parts.ts'
 import { displayPostgresUrl, parsePostgresUrl, postgresLockKey, withDatabase } from './postgres-url.ts'
 import { postgresRestoreSteps } from './restore-steps.ts'
 

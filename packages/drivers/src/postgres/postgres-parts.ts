@@ -1,25 +1,7 @@
 import type { DriverContext } from '@holdfast/core'
+import type { Patience } from '../client-server/patience.ts'
 import type { Toolbox } from './client-tools.ts'
 import type { PostgresConnection } from './postgres-url.ts'
-
-/** How patient the engine is, and how much it does at once. Waits for connections and locks are set in the URL. */
-export interface Patience {
-  /** How often a server is asked whether it still answers while a tool works on it. */
-  readonly askEveryMs: number
-  /** How long a server may leave that unanswered before what works on it is given up. */
-  readonly silentForMs: number
-  /** How long ending what a failed or lost operation left on the server may take. */
-  readonly tidyWithinMs: number
-  /** Sessions that count rows, and processes of pg_dump or pg_restore, on one database at the same time. */
-  readonly parallel: number
-}
-
-export const DEFAULT_PATIENCE: Patience = {
-  askEveryMs: 5_000,
-  silentForMs: 60_000,
-  tidyWithinMs: 10_000,
-  parallel: 2,
-}
 
 /** What all that works on one database or server shares. */
 export interface PostgresParts {

@@ -1,8 +1,8 @@
 // A process that stages a dump until it is killed: run by tests, never imported.
 import { createReadStream } from 'node:fs'
 import type { StageRequest } from '@holdfast/core'
+import { DEFAULT_PATIENCE } from '../../client-server/patience.ts'
 import { Toolbox } from '../client-tools.ts'
-import { DEFAULT_PATIENCE } from '../mysql-parts.ts'
 import { parseMysqlUrl } from '../mysql-url.ts'
 import { stage } from '../restore/stage.ts'
 

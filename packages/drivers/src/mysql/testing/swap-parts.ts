@@ -1,6 +1,6 @@
+import { DEFAULT_PATIENCE } from '../../client-server/patience.ts'
 import { Toolbox } from '../client-tools.ts'
 import type { MysqlParts } from '../mysql-parts.ts'
-import { DEFAULT_PATIENCE } from '../mysql-parts.ts'
 import { parseMysqlUrl } from '../mysql-url.ts'
 
 /** What a driver for this URL would work with. */

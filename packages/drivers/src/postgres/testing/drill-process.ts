@@ -1,8 +1,8 @@
 // A process that drills a dump until it is killed: run by tests, never imported.
 import type { CheckRequest } from '@holdfast/core'
+import { DEFAULT_PATIENCE } from '../../client-server/patience.ts'
 import { checkDump } from '../check/check-dump.ts'
 import { Toolbox } from '../client-tools.ts'
-import { DEFAULT_PATIENCE } from '../postgres-parts.ts'
 
 /** What it is told to do. */
 export interface DrillTask {

@@ -1,8 +1,8 @@
 // A process that restores until it is killed: run by the tests of killed restores, never imported.
 import { createReadStream } from 'node:fs'
 import type { StageRequest } from '@holdfast/core'
+import { DEFAULT_PATIENCE } from '../../client-server/patience.ts'
 import { Toolbox } from '../client-tools.ts'
-import { DEFAULT_PATIENCE } from '../postgres-parts.ts'
 import { parsePostgresUrl } from '../postgres-url.ts'
 import { PostgresRestore } from '../restore/postgres-restore.ts'
 
