@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ourSchemas, sessionsLeft, untilBusy } from './support/mysql-bench.ts'
+import { ourSchemas, sessionsLeft, untilBusy, untilLoading } from './support/mysql-bench.ts'
 import type { MysqlTroubles } from './support/mysql-troubles.ts'
 import { openMysqlTroubles } from './support/mysql-troubles.ts'
 import { addTarget, ask, outcomeOf, untilPhase } from './support/operations.ts'
@@ -36,10 +36,10 @@ describe('a restore of MariaDB', { timeout: 60_000 }, () => {
   describe('fails while rows are loaded', () => {
     afterEach(settle)
 
-    /** Waits until rows are being loaded into the schema that is to be. */
+    /** Waits until rows come into the schema that is to be. */
     const whileLoading = (act: (id: string, session: number) => unknown) => async (id: string) => {
       bench.proxy.slowDown(SLOW)
-      await act(id, await untilBusy(bench.server, /^INSERT INTO/, /^holdfast_new_/))
+      await act(id, await untilLoading(bench.server, 'items'))
     }
     const nothingIsLeft = async () => {
       expect(await sessionsLeft(bench.server)).toEqual([])

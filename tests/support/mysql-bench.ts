@@ -30,18 +30,33 @@ export async function sessionsLeft(
   }
 }
 
-/** Waits until a session works on a statement that fits, in a schema that fits, and returns its id. */
-export async function untilBusy(server: MariadbServer, statement: RegExp, schema = /./): Promise<number> {
+/** Waits until a session works on a statement that fits. */
+export async function untilBusy(server: MariadbServer, statement: RegExp): Promise<void> {
   const deadline = performance.now() + SEEN_WITHIN_MS
   for (;;) {
     const sessions = await server.sql(
       null,
       'SELECT ID AS id, DB AS db, LEFT(INFO, 200) AS info FROM information_schema.PROCESSLIST WHERE INFO IS NOT NULL',
     )
-    const found = sessions.find(({ db, info }) => statement.test(String(info)) && schema.test(String(db)))
-    if (found !== undefined) return Number(found.id)
+    if (sessions.some(({ info }) => statement.test(String(info)))) return
     if (performance.now() > deadline)
       throw new Error(`nothing like ${statement} was seen: ${JSON.stringify(sessions)}`)
+    await sleep(10)
+  }
+}
+
+/** Waits until a table is there of a schema that a restore makes, and returns the session that loads it. */
+export async function untilLoading(server: MariadbServer, table: string): Promise<number> {
+  const deadline = performance.now() + SEEN_WITHIN_MS
+  for (;;) {
+    const [found] = await server.sql(
+      null,
+      `SELECT p.ID AS id FROM information_schema.TABLES t JOIN information_schema.PROCESSLIST p ON p.DB = t.TABLE_SCHEMA
+       WHERE t.TABLE_SCHEMA LIKE 'holdfast\\_new\\_%' AND t.TABLE_NAME = ?`,
+      [table],
+    )
+    if (found !== undefined) return Number(found.id)
+    if (performance.now() > deadline) throw new Error(`nothing was seen to load the table ${table}`)
     await sleep(10)
   }
 }
