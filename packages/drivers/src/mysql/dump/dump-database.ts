@@ -19,6 +19,7 @@ import type { MysqlDump } from './mysql-dump.ts'
 import { startMysqlDump } from './mysql-dump.ts'
 import type { PinnedMoment } from './pin-moment.ts'
 import { pinMoment } from './pin-moment.ts'
+import { requireAllRows } from './require-all-rows.ts'
 import { requirePrivileges } from './require-privileges.ts'
 import { requireUnchanged } from './require-unchanged.ts'
 import { summarize } from './summarize.ts'
@@ -143,6 +144,7 @@ class SchemaDump {
     const isCounted = request.counting === 'exact'
     const tools = await parts.toolbox.toolsFor(first.server)
     await requirePrivileges(first, { schema, briefLock: briefLock && isCounted })
+    await requireAllRows(first)
     await requireGlobals(first, request.globals)
     const source = await describeSource(first, { schema, filter: request.filter, toolVersion: tools.version })
     const counting = isCounted && countedTables(source).length > 0 ? await this.#openCounting() : []

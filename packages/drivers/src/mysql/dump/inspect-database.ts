@@ -10,6 +10,7 @@ import { someOf } from './describe-names.ts'
 import { namesOfViews } from './describe-source.ts'
 import { findDefiners } from './find-definers.ts'
 import { findInvalidViews } from './invalid-views.ts'
+import { requireAllRows } from './require-all-rows.ts'
 import { requirePrivileges } from './require-privileges.ts'
 import { sourceWarnings } from './source-warnings.ts'
 
@@ -40,6 +41,7 @@ type Found = Pick<DatabaseInfo, 'sizeBytes' | 'details' | 'warnings'>
 
 async function lookAtSchema(session: Session, schema: string, briefLock: boolean): Promise<Found> {
   await requirePrivileges(session, { schema, briefLock })
+  await requireAllRows(session)
   const objects = await readSchema(session, schema)
   const definers = await findDefiners(session, objects.programs)
   const invalid = await findInvalidViews(session, schema, namesOfViews(objects.programs))

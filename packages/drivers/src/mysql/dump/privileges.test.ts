@@ -102,6 +102,22 @@ describe('the least privileges', () => {
   })
 })
 
+describe('a server that hands out some rows only', () => {
+  it.each([
+    ['sql_select_limit', '1'],
+    ['init_connect', "'SET sql_select_limit = 1'"],
+  ])('is refused, since dump programs would not notice: %s', async (setting, value) => {
+    await server.sql(null, `SET GLOBAL ${setting} = ${value}`)
+    try {
+      const refusal = await rejectsWith('TOOL_FAILED', bench.dump(url))
+      assert.match(refusal.message, /limits rows by sql_select_limit/)
+      await rejectsWith('TOOL_FAILED', inspectDatabase(bench.parts(url), never))
+    } finally {
+      await server.sql(null, `SET GLOBAL ${setting} = DEFAULT`)
+    }
+  })
+})
+
 describe('globals', () => {
   it('bring accounts, roles and privileges back as they were', async () => {
     const role = "ro'le `1`"
