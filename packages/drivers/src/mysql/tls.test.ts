@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { MariadbServer } from '@holdfast/testing'
 import { makeTemporaryDirectory, startMariadb } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { makeRoot } from '../client-server/testing/make-root.ts'
 import { reasonOf } from '../client-server/testing/waiting.ts'
 import { runClient } from './testing/run-client.ts'
 import { SessionBench } from './testing/session-bench.ts'
@@ -22,7 +21,7 @@ beforeAll(async () => {
   plainServer = await startMariadb()
   if (server.tls === null) throw new Error('the server has no TLS')
   tls = server.tls
-  otherRoot = await makeOtherRoot()
+  otherRoot = await makeRoot(place.path)
   await server.sql(null, "CREATE USER certified IDENTIFIED BY 'x' REQUIRE SUBJECT '/CN=certified'")
   await server.sql(null, "CREATE USER encrypted IDENTIFIED BY 'x' REQUIRE SSL")
 })
@@ -30,22 +29,6 @@ afterEach(() => bench.closeAll())
 afterAll(async () => {
   await Promise.all([server.stop(), plainServer.stop(), place.remove()])
 })
-
-/** A certificate of an authority that has signed nothing here. */
-async function makeOtherRoot(): Promise<string> {
-  const file = join(place.path, 'other.crt')
-  const key = [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-keyout',
-    `${file}.key`,
-  ]
-  await promisify(execFile)('openssl', ['req', '-x509', ...key, '-subj', '/CN=other', '-out', file])
-  return file
-}
 
 interface Way {
   readonly sslmode: string

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { PostgresRole, PostgresServer } from '@holdfast/testing'
 import { makeTemporaryDirectory, startPostgres } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { makeRoot } from '../client-server/testing/make-root.ts'
 import { runTool } from './testing/run-tool.ts'
 import { reasonOf, SessionBench } from './testing/session-bench.ts'
 
@@ -28,28 +27,12 @@ beforeAll(async () => {
   if (server.tls === null) throw new Error('the server has no TLS')
   tls = server.tls
   for (const name of ['encrypted', 'clear', 'certified']) roles.set(name, await server.createRole({ name }))
-  otherRoot = await makeOtherRoot()
+  otherRoot = await makeRoot(place.path)
 })
 afterEach(() => bench.closeAll())
 afterAll(async () => {
   await Promise.all([server.stop(), plainServer.stop(), place.remove()])
 })
-
-/** A certificate of an authority that has signed nothing here. */
-async function makeOtherRoot(): Promise<string> {
-  const file = join(place.path, 'other.crt')
-  const key = [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-keyout',
-    `${file}.key`,
-  ]
-  await promisify(execFile)('openssl', ['req', '-x509', ...key, '-subj', '/CN=other', '-out', file])
-  return file
-}
 
 interface Way {
   readonly sslmode: string

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import type { ErrorCode } from '@holdfast/core'
 import type { MariadbServer } from '@holdfast/testing'
 import { rejectsWith, startMariadb } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
+import type { Trouble } from '../../client-server/testing/fails-in-time.ts'
+import { failsInTime } from '../../client-server/testing/fails-in-time.ts'
 import { GatedSink } from '../../client-server/testing/gated-sink.ts'
 import { lockOf } from '../tag.ts'
 import type { DumpChange } from '../testing/dump-bench.ts'
@@ -42,24 +43,9 @@ afterEach(async () => {
   assert.deepEqual(await bench.lingering(), [])
 })
 
-interface Trouble {
-  readonly code: ErrorCode
-  readonly withinMs: number
-  readonly change?: DumpChange
-  /** What happens in the middle of the dump. */
-  readonly cause: (sink: GatedSink) => Promise<unknown>
-}
-
-async function fails({ code, withinMs, change, cause }: Trouble, from = url): Promise<Error> {
-  const into = new GatedSink()
-  const rejected = rejectsWith(code, bench.dump(from, { into, ...change }))
-  await Promise.race([into.reached, rejected])
-  const since = performance.now()
-  await cause(into)
-  const failure = await rejected
-  const tookMs = performance.now() - since
-  assert.ok(tookMs < withinMs, `${failure.message} took ${Math.round(tookMs)} ms`)
-  assert.ok(into.destroyed)
+async function fails(trouble: Trouble & { readonly change?: DumpChange }, from = url): Promise<Error> {
+  const { change, ...expected } = trouble
+  const failure = await failsInTime(expected, (into) => bench.dump(from, { into, ...change }))
   assert.ok(!saysAll(failure).includes('c4n4ry'), saysAll(failure))
   return failure
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ErrorCode } from '@holdfast/core'
 import type { PostgresServer } from '@holdfast/testing'
 import { descendantsOf, rejectsWith, startPostgres, waitUntilGone } from '@holdfast/testing'
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest'
+import type { Trouble } from '../../client-server/testing/fails-in-time.ts'
+import { failsInTime } from '../../client-server/testing/fails-in-time.ts'
 import { GatedSink } from '../../client-server/testing/gated-sink.ts'
 import { startProxy } from '../../client-server/testing/tcp-proxy.ts'
 import type { DumpChange } from '../testing/dump-bench.ts'
@@ -56,25 +57,9 @@ async function programs(): Promise<readonly number[]> {
   return pids.filter((_pid, index) => /pg_(dump|dumpall|restore)$/.test(names[index] ?? ''))
 }
 
-interface Trouble {
-  readonly code: ErrorCode
-  readonly withinMs: number
-  readonly change?: DumpChange
-  /** What happens in the middle of the dump. */
-  readonly cause: (sink: GatedSink) => Promise<unknown>
-}
-
-async function fails({ code, withinMs, change, cause }: Trouble, from = url): Promise<Error> {
-  const into = new GatedSink()
-  const rejected = rejectsWith(code, bench.dump(from, { into, ...change }))
-  await Promise.race([into.reached, rejected])
-  const since = performance.now()
-  await cause(into)
-  const failure = await rejected
-  const tookMs = performance.now() - since
-  assert.ok(tookMs < withinMs, `${failure.message} took ${Math.round(tookMs)} ms`)
-  assert.ok(into.destroyed)
-  return failure
+function fails(trouble: Trouble & { readonly change?: DumpChange }, from = url): Promise<Error> {
+  const { change, ...expected } = trouble
+  return failsInTime(expected, (into) => bench.dump(from, { into, ...change }))
 }
 
 const SESSIONS_OF = (condition: string) =>
