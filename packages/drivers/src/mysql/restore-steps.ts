@@ -155,18 +155,28 @@ echo 'OK, its events are created'`)}`
 }
 
 function replacing(parts: StoredParts): string {
-  const [dump = ''] = flavourOf(parts).programs.dump
+  const { programs, name } = flavourOf(parts)
+  const [dump = ''] = programs.dump
+  // the program would never end with some of them
+  const isWithoutEvents = parts.details.eventsApart === true
+  const events = isWithoutEvents
+    ? ' Its events are **not** in it, as\nthe dump program may not be able to dump them: note what `SHOW CREATE EVENT` prints of each.'
+    : ''
+  const history =
+    name === 'MariaDB'
+      ? '\nOn MariaDB from 10.11 on, set `HISTORY=--dump-history` to have the history of versioned tables in it, too.'
+      : ''
   return `## Replacing a database
 
 Only if the backup shall take the place of another database, whose name nobody can change. **Stop every program that uses
 it first.** The steps above have shown that the backup can be loaded. Set \`REPLACED\` to the name of that database. It is
 dumped to \`$WORK/replaced.sql\`, dropped, and the backup is loaded under its name. To go back, drop it again and load that
-file: it names its database itself.
+file: it names its database itself.${events}${history}
 
 ${shellBlock(`: "\${REPLACED:?set it to the name of the database to replace}" && : "\${DUMP:=${dump}}" &&
 : "\${LOADED:?load it into a new database first}" &&
 test ! -e "$WORK/replaced.sql" &&
-"$DUMP" ${OPTIONS} --single-transaction --routines --triggers --events --hex-blob --skip-add-locks \\
+"$DUMP" ${OPTIONS} \${HISTORY:+"$HISTORY"} --single-transaction --routines --triggers${isWithoutEvents ? '' : ' --events'} --hex-blob --skip-add-locks \\
   --default-character-set=utf8mb4 --max-allowed-packet=1G --databases -- "$REPLACED" > "$WORK/replaced.unchecked" &&
 tail -n 1 < "$WORK/replaced.unchecked" | grep -q '^-- Dump completed' &&
 mv -- "$WORK/replaced.unchecked" "$WORK/replaced.sql" &&
