@@ -1,4 +1,5 @@
 import { AppError } from '@holdfast/core'
+import { errnoOf } from '../failure.ts'
 import { quoteQualified } from '../quote.ts'
 import type { Session } from '../session.ts'
 import { rawText, whileRaw } from './raw-reading.ts'
@@ -55,10 +56,23 @@ export async function readTables(session: Session, schema: string): Promise<read
 
 async function definitionOf(session: Session, schema: string, { name, type }: TableRow): Promise<string> {
   const sql = `SHOW CREATE ${type === 'SEQUENCE' ? 'SEQUENCE' : 'TABLE'} ${quoteQualified(schema, name)}`
-  const [row] = await session.query<Record<string, unknown>>(sql)
+  const [row] = await session.query<Record<string, unknown>>(sql).catch((error: unknown) => {
+    throw named(name, error)
+  })
   const definition = rawText(row?.['Create Table'])
   if (definition !== null) return definition.text
   throw new AppError('DATABASE_ACCESS_DENIED', `the definition of table ${name} may not be read`)
+}
+
+/** What the server says of a table that it cannot open need not name it. */
+function named(table: string, error: unknown): unknown {
+  if (!(error instanceof AppError) || errnoOf(error) === null) return error
+  const { code, message, hint, retryable } = error
+  return new AppError(code, `could not read the definition of table ${table}: ${message}`, {
+    retryable,
+    cause: error,
+    ...(hint !== null && { hint }),
+  })
 }
 
 function tableOf(row: TableRow, rows: readonly ColumnRow[], createSql: string, schema: string): TableObject {
