@@ -10,6 +10,7 @@ import { requireValidViews } from './invalid-views.ts'
 import type { Selection } from './select-tables.ts'
 import { EVERYTHING, selectTables } from './select-tables.ts'
 import { filterWarnings, isElsewhere, keepsTransactions, sourceWarnings } from './source-warnings.ts'
+import { requireReadable } from './unreadable-programs.ts'
 
 /** What is known of a schema before anything of it is dumped. */
 export interface Source {
@@ -27,7 +28,7 @@ export interface Source {
   readonly warnings: readonly string[]
 }
 
-/** Reads a schema. Rejects with DATABASE_INVALID, naming them, if it has views that no program can dump. */
+/** Reads a schema. Rejects with DATABASE_INVALID, naming them, if it has views or routines of which no dump could be loaded. */
 export async function describeSource(
   session: Session,
   {
@@ -42,6 +43,7 @@ export async function describeSource(
   const tables = objects.tables.filter(isKept)
   const programs = objects.programs.filter((program) => isProgramKept(program, selection))
   await requireValidViews(session, schema, namesOfViews(programs))
+  requireReadable(programs)
   const definers = await findDefiners(session, programs)
   const kept = { ...objects, tables, programs }
   return {

@@ -13,6 +13,7 @@ import { findInvalidViews } from './invalid-views.ts'
 import { requireAllRows } from './require-all-rows.ts'
 import { requirePrivileges } from './require-privileges.ts'
 import { sourceWarnings } from './source-warnings.ts'
+import { unreadablePrograms } from './unreadable-programs.ts'
 
 /** Looks at a database, or at a server as a whole. Rejects like a dump if its account may not see all there is. */
 export async function inspectDatabase(parts: MysqlParts, signal: AbortSignal): Promise<DatabaseInfo> {
@@ -45,6 +46,7 @@ async function lookAtSchema(session: Session, schema: string, briefLock: boolean
   const objects = await readSchema(session, schema)
   const definers = await findDefiners(session, objects.programs)
   const invalid = await findInvalidViews(session, schema, namesOfViews(objects.programs))
+  const unreadable = unreadablePrograms(objects.programs).map(({ kind, name }) => `${kind} ${name}`)
   return {
     sizeBytes: objects.tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     details: {
@@ -57,6 +59,9 @@ async function lookAtSchema(session: Session, schema: string, briefLock: boolean
       ...(invalid.length === 0
         ? []
         : [`invalid views, at which a dump fails unless a filter leaves them out: ${someOf(invalid)}`]),
+      ...(unreadable.length === 0
+        ? []
+        : [`programs of which no client can load a dump, so that none is made: ${someOf(unreadable)}`]),
       ...sourceWarnings(session, schema, objects, definers),
       ...(definers.known ? [] : [UNKNOWN_DEFINERS]),
     ],

@@ -7,7 +7,6 @@ import { someOf } from './describe-names.ts'
 import { canDumpEvents, HISTORY_SINCE } from './dump-arguments.ts'
 import type { Definers } from './find-definers.ts'
 import type { Selection } from './select-tables.ts'
-import { unreadablePrograms } from './unreadable-programs.ts'
 
 /** Their rows are somewhere else, and dump programs leave them there. */
 const ELSEWHERE = [
@@ -67,22 +66,12 @@ export function sourceWarnings(
       const of = objects.programs.filter((program) => program.definer === definer)
       return [`the definer ${definer} does not exist: ${someOf(of.map(described))} cannot be used`]
     }),
-    ...unreadable(objects.programs),
     ...eventsApart(schema, objects.programs),
     ...mentions(schema, objects.programs),
   ]
 }
 
 const NOT_IN_SNAPSHOT = 'tables that are not InnoDB, which a dump has at no single moment'
-
-/** What makes the whole dump one that cannot be loaded. */
-function unreadable(programs: readonly Program[]): readonly string[] {
-  const found = unreadablePrograms(programs)
-  if (found.length === 0) return []
-  return [
-    `programs with characters that end in a backslash in their character set, for which no client can load the dump: create them again by a session in utf8mb4, and back up again: ${someOf(found.map(described))}`,
-  ]
-}
 
 /** What a script has not, though restores have it from beside it. */
 function eventsApart(schema: string, programs: readonly Program[]): readonly string[] {

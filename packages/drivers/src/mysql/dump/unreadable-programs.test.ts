@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { parseMysqlUrl } from '../mysql-url.ts'
 import { readSchema } from '../schema/read-schema.ts'
 import { openSession } from '../session.ts'
-import { unreadablePrograms } from './unreadable-programs.ts'
+import { requireReadable, unreadablePrograms } from './unreadable-programs.ts'
 
 describe('unreadablePrograms', () => {
   let server: Awaited<ReturnType<typeof startMariadb>>
@@ -23,6 +23,7 @@ describe('unreadablePrograms', () => {
       }
       await make('sjis', "CREATE FUNCTION caught() RETURNS TEXT RETURN '\x95\x5c'")
       await make('sjis', "CREATE FUNCTION harmless() RETURNS TEXT RETURN '\x83\x65 \\''")
+      await make('sjis', "CREATE FUNCTION slashed() RETURNS TEXT RETURN '\x83\xe5\\\\'")
       await make('latin1', "CREATE FUNCTION single() RETURNS TEXT RETURN '\xe9\\''")
       await session.query('SET NAMES utf8mb4')
       const { programs } = await readSchema(session, mysqlSchemaOf(url))
@@ -30,6 +31,9 @@ describe('unreadablePrograms', () => {
         unreadablePrograms(programs).map(({ name }) => name),
         ['caught'],
       )
+      const refused = { code: 'DATABASE_INVALID', message: /function caught \(sjis\)/ }
+      assert.throws(() => requireReadable(programs), refused)
+      requireReadable(programs.filter(({ name }) => name !== 'caught'))
     } finally {
       await session.close()
     }
