@@ -29,7 +29,7 @@ const STEPS = ['swap-confirmed.5ms', ...numbered('step', 14), 'step-done']
 /** Somebody keeps a lock until they are dead: they die on the way back, which others have to go to its end. */
 const WAYS_BACK = ['back-3', 'back-0']
 const UNDOS = ['undo-begins', 'step-5', 'step-12', 'undo-done']
-const DRILLS = ['check-begins', 'seen-loading', 'seen-comparing']
+const DRILLS = ['check-begins', 'seen-loading', 'comparing']
 const REMOVALS = ['removal-begins', 'removal-begins.10ms']
 
 function numbered(kind: string, count: number): readonly string[] {

@@ -155,7 +155,7 @@ describe('RESTORE.md of a MySQL database', () => {
     expect(text).toContain('CLIENT:=mysql}')
     expect(text).toContain('DUMP:=mysqldump}')
     expect(text).toContain('"$WORK/events.sql"')
-    const unusual = { flavour: 'MySQL', schema: "the shop's" }
+    const unusual = { flavour: 'MySQL', schema: "the shop's", eventsApart: true }
     expect(restoreSteps({ ...about, attachments, details: unusual })).toContain('create them by hand')
   })
 })

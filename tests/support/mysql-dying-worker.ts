@@ -1,5 +1,5 @@
 // A worker that dies at the moment that the name of a target or of its database says; see `named-death.ts`. Besides
-// what every engine has, these are moments of MySQL's own: `locked` under a brief lock, and of an exchange `step-5` when
+// what every engine has, these are moments of MySQL's own: `locked` under a brief lock, `comparing` rows, and of an exchange `step-5` when
 // the first change of that step of its journal was sent, `back-5` when it was sent on the way back, `step-done`
 // and `step-ended` when the end was noted, and that answered.
 import { subscribe } from 'node:diagnostics_channel'
@@ -13,7 +13,6 @@ import { dieAt, workUntilDeath } from './named-death.ts'
 const SEEN: Readonly<Record<string, { readonly schema: RegExp; readonly statement: RegExp }>> = {
   'seen-dumping': { schema: /^backup-/, statement: /^SELECT \/\*!40001 SQL_NO_CACHE/ },
   'seen-loading': { schema: /^holdfast_(new|drill)_/, statement: /^INSERT INTO/ },
-  'seen-comparing': { schema: /^holdfast_(new|drill)_/, statement: /CRC32/ },
 }
 const LOOK_EVERY_MS = 5
 const MARK = /^ALTER TABLE `holdfast_\w+`.`holdfast~journal` COMMENT = '(forward|backward|done)(?: (\d+))?'/
@@ -34,6 +33,7 @@ await workUntilDeath({
 })
 
 function sent(statement: string): void {
+  if (/\bCRC32\(/.test(statement)) reach('comparing')
   const [, direction, number] = MARK.exec(statement) ?? []
   if (direction === 'done') reach('step-done')
   if (number !== undefined) step = `${direction === 'forward' ? 'step' : 'back'}-${number}`
