@@ -55,7 +55,6 @@ describe('a worker frozen past its lease', () => {
 
   const backups: readonly Freeze[] = [
     ['storing', 'in the middle'],
-    ['storing', 'later'],
     ['before-manifest', 'later'],
     ['after-manifest', 'in the middle'],
     ['before-end', 'later'],
@@ -78,11 +77,9 @@ describe('a worker frozen past its lease', () => {
   }
 
   const restores: readonly Freeze[] = [
-    ['staging', 'in the middle'],
     ['staged', 'later'],
     ['swap-begins', 'in the middle'],
     ['swap-confirmed', 'later'],
-    ['swap-done', 'in the middle'],
     ['before-end', 'later'],
   ]
   for (const [moment, wake] of restores) {
