@@ -31,7 +31,9 @@ async function removeEarlier(
 ): Promise<void> {
   const own = `${operationId}-`
   for (const name of await readdir(scratchDir).catch(() => [])) {
-    if (!name.startsWith(own) || Number(name.slice(own.length)) >= fence) continue
+    // a driver may keep what is staged there, under other names
+    const earlier = name.startsWith(own) ? name.slice(own.length) : ''
+    if (!/^\d+$/.test(earlier) || Number(earlier) >= fence) continue
     await rm(join(scratchDir, name), { recursive: true, force: true })
   }
 }
