@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Digest, DumpSink, Tool } from '@holdfast/core'
 import { startTool, together } from '@holdfast/core'
 import { flowOut } from '../../client-server/flow-out.ts'
+import { TOOL_ENVIRONMENT } from '../option-file.ts'
 import { dumpFailure } from './dump-failure.ts'
 import { ScriptWatch } from './script-watch.ts'
 import type { ToolWarnings } from './tool-warnings.ts'
@@ -48,7 +49,8 @@ export async function startMysqlDump(job: MysqlDumpJob, signal: AbortSignal): Pr
   const { program, args, warnings } = job
   const onStderr = (text: string) => warnings.hear(text)
   const own = AbortSignal.any([signal, end.signal])
-  const tool = await startTool({ program, args, stdin: 'ignore', stdout: 'pipe', onStderr }, own)
+  const io = { stdin: 'ignore', stdout: 'pipe', onStderr } as const
+  const tool = await startTool({ program, args, env: TOOL_ENVIRONMENT, ...io }, own)
   const { stdout } = tool
   if (stdout === null) throw new Error('a piped stdout is missing')
   const made = succeeded(tool)
